@@ -1,0 +1,1 @@
+//! Routing, bodies and retry decisions of alert delivery.

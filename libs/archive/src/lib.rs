@@ -1,0 +1,1 @@
+//! Segments, manifests and the port to the object store.

@@ -1,0 +1,1 @@
+//! The port to the log, and the log in memory.

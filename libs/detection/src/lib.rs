@@ -1,0 +1,1 @@
+//! Match and correlate: facts in, decisions out.

@@ -1,0 +1,1 @@
+//! The nouns every service shares and their bytes.

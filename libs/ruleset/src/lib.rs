@@ -1,0 +1,1 @@
+//! Rules as text to one typed form.

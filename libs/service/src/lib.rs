@@ -1,0 +1,1 @@
+//! Boot and shut down a process: settings, logs, metrics, health, signals.

@@ -1,0 +1,1 @@
+//! Keyed state, its changes and its restoration.

@@ -1,0 +1,1 @@
+//! Every record of every archived topic to the object store.

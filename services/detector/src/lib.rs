@@ -1,0 +1,1 @@
+//! The match and correlate workers.

@@ -1,0 +1,1 @@
+//! Real logs that nobody here wrote.

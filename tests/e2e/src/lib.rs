@@ -1,0 +1,1 @@
+//! The services as processes against a real Kafka and a real S3.

@@ -1,0 +1,1 @@
+//! Kill -9 and worse against a real Kafka.

@@ -1,0 +1,1 @@
+//! Deterministic simulation of the detector: one thread, one seed.
