@@ -1,0 +1,113 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The value of an event's field, as rules see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FieldValue<'a> {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> FieldValue<'a> {
+    /// The value of JSON. Null is absence; lists and objects have no value of their own.
+    pub fn from_json(value: &'a serde_json::Value) -> Option<Self> {
+        match value {
+            serde_json::Value::Bool(value) => Some(Self::Bool(*value)),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
+            }
+            serde_json::Value::String(text) => Some(Self::Text(Cow::Borrowed(text))),
+            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+        }
+    }
+
+    /// The same value, owned.
+    pub fn into_owned(self) -> FieldValue<'static> {
+        match self {
+            Self::Bool(value) => FieldValue::Bool(value),
+            Self::Integer(value) => FieldValue::Integer(value),
+            Self::Float(value) => FieldValue::Float(value),
+            Self::Text(text) => FieldValue::Text(Cow::Owned(text.into_owned())),
+        }
+    }
+
+    /// The value as text, the form keys and messages use.
+    pub fn as_text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) => Cow::Owned(self.to_string()),
+        }
+    }
+
+    /// The value as a number; text counts if it is written as one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            #[expect(clippy::cast_precision_loss, reason = "rules compare sizes and counts far below 2^53")]
+            Self::Integer(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Bool(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for FieldValue<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(out, "{value}"),
+            Self::Integer(value) => write!(out, "{value}"),
+            Self::Float(value) => write!(out, "{value}"),
+            Self::Text(text) => out.write_str(text),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for FieldValue<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+/// The one way an address is written: IPv4 inside IPv6 unwrapped, no zone, no port, no brackets, IPv6 in RFC 5952
+/// form. `None` if it is not an address.
+///
+/// An attacker who can choose between `1.2.3.4` and `::ffff:1.2.3.4` would otherwise have two counters.
+pub fn normalise_ip(text: &str) -> Option<String> {
+    let text = text.trim();
+    let bare = match text.strip_prefix('[') {
+        Some(inside) => inside.split(']').next()?,
+        None => text,
+    };
+    let bare = bare.split('%').next()?;
+    let address: IpAddr = match bare.parse() {
+        Ok(address) => address,
+        Err(_) => bare.parse::<std::net::SocketAddrV4>().ok()?.ip().to_owned().into(),
+    };
+    Some(address.to_canonical().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling_an_address() {
+        for text in ["1.2.3.4", "::ffff:1.2.3.4", "::FFFF:102:304", " 1.2.3.4 ", "1.2.3.4:8080", "[::ffff:1.2.3.4]:80"] {
+            assert_eq!(normalise_ip(text).as_deref(), Some("1.2.3.4"), "{text}");
+        }
+        assert_eq!(normalise_ip("fe80::1%eth0").as_deref(), Some("fe80::1"));
+        assert_eq!(normalise_ip("2001:DB8:0:0:0:0:0:1").as_deref(), Some("2001:db8::1"));
+        for text in ["", "0177.0.0.1", "300.1.1.1", "1.2.3.0/24", "host.example", "1.2.3"] {
+            assert_eq!(normalise_ip(text), None, "{text}");
+        }
+    }
+}
