@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts beside this file share. Sourced, never run.
 
 # A toolchain that rustup has just put there is found without a new login shell.
@@ -42,16 +43,17 @@ free_port() {
 # True when the process of the pid file $1 lives and has $2 on its command line: a pid of an earlier boot is not ours.
 is_running() {
     local pid
-    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$2"
+    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
 }
 
-# Ends the process of the pid file $1, if $2 is on its command line; by force after 15 s. Its return means it is gone.
+# Ends the process of the pid file $1, if $2 is on its command line; by force after 15 s. Its return means it is gone:
+# waiting for the pid, since an exiting process loses its command line before its ports. A zombie holds nothing.
 stop_process() {
     local pid waited=0
     is_running "$1" "$2" || { rm -f "$1"; return 0; }
     pid=$(cat "$1")
     kill "$pid" 2>/dev/null || true
-    while is_running "$1" "$2"; do
+    while grep -q '^State:[[:space:]]*[^ZX]' "/proc/$pid/status" 2>/dev/null; do
         [ $waited -lt 150 ] || kill -9 "$pid" 2>/dev/null || true
         waited=$((waited + 1))
         sleep 0.1

@@ -76,7 +76,7 @@ answers() {
 }
 
 start() {
-    have kcat || fail "kcat is missing; run: deploy/dev/packages.sh kafka"
+    "$here/packages.sh" kafka
     libs=$("$here/kafka-jars.sh")
     local node home deadline=$((SECONDS + 90))
     voters=

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# A real S3 with Object Lock on this machine, for development and tests: Ceph's radosgw over one monitor and one OSD
+# that keeps its data in memory, so nothing outlives `stop`. No root, no systemd.
+#
+# Usage: s3.sh start DIR [PORT]   configuration, logs and pid files go below DIR; PORT is S3's (default 9000),
+#                                 the monitor takes PORT + 1 and PORT + 2, the OSD any above 6800; all on 127.0.0.1
+#        s3.sh stop DIR
+#        s3.sh status DIR
+# `start` and `status` print the endpoint; the keys, fixed and good for nothing else, are in DIR/credentials.env.
+# Exit: 0 done, or running; 1 failed; 3 (status) not running.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$here/common.sh"
+usage="usage: s3.sh start|stop|status DIR [PORT]"
+access_key=tidewatch-dev-access
+secret_key=tidewatch-dev-secret-not-for-production
+fsid=4b9b1f5e-3c52-4c0a-9d8e-7a1d2c6f0e11
+osd_uuid=0d6a4f5c-8a57-4a53-8c7c-2d1f9be7a604
+
+write_settings() {
+    cat <<SETTINGS
+[global]
+fsid = $fsid
+mon_host = $monitor
+# Not "none": radosgw then waits 300 s and gives up.
+auth_cluster_required = cephx
+auth_service_required = cephx
+auth_client_required = cephx
+public_addr = 127.0.0.1
+ms_bind_ipv6 = false
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 1
+osd_pool_default_pg_autoscale_mode = off
+mon_allow_pool_size_one = true
+osd_crush_chooseleaf_type = 0
+osd_objectstore = memstore
+memstore_device_bytes = 4294967296
+mon_data = $directory/mon
+osd_data = $directory/osd
+run_dir = $directory/run
+admin_socket =
+pid_file = $directory/run/\$name.pid
+log_file = $directory/log/\$name.log
+keyring = $directory/keyring
+[client.rgw]
+rgw_frontends = beast endpoint=127.0.0.1:$port
+# A lifecycle "day" of ten seconds, so that a test sees what expires and what the lock keeps.
+rgw_lc_debug_interval = 10
+rgw_crypt_require_ssl = false
+rgw_crypt_s3_kms_backend = testing
+rgw_crypt_s3_kms_encryption_keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=
+SETTINGS
+}
+
+create_keys() {
+    ceph-authtool --create-keyring keyring --gen-key -n mon. --cap mon 'allow *' &&
+        ceph-authtool keyring --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' &&
+        ceph-authtool keyring --gen-key -n client.rgw --cap mon 'allow rw' --cap osd 'allow rwx' &&
+        ceph-authtool keyring --gen-key -n osd.0 --cap mon 'allow profile osd' --cap osd 'allow *'
+}
+
+# Each step needs the one before it; the daemons put themselves into the background when they listen.
+# They name the configuration so that a pid file can be told from that of another process.
+start_cluster() {
+    local conf="$directory/ceph.conf"
+    create_keys &&
+        monmaptool --create --clobber --fsid "$fsid" --addv a "$monitor" monmap &&
+        ceph-mon -c "$conf" --mkfs -i a --monmap monmap --keyring keyring &&
+        ceph-mon -c "$conf" -i a &&
+        ceph -c "$conf" --connect-timeout 30 auth import -i keyring &&
+        ceph -c "$conf" osd new "$osd_uuid" &&
+        ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_uuid" &&
+        ceph -c "$conf" osd crush add osd.0 1 root=default host=localhost &&
+        ceph-osd -c "$conf" -i 0 &&
+        radosgw -c "$conf" -n client.rgw &&
+        radosgw-admin -c "$conf" -n client.rgw user create --uid tidewatch --display-name Tidewatch \
+            --access-key "$access_key" --secret-key "$secret_key"
+}
+
+answers() { curl -fsS -o /dev/null --max-time 5 "http://127.0.0.1:$port/" 2>/dev/null; }
+
+start() {
+    status >/dev/null && { status; return; }
+    "$here/packages.sh" s3
+    stop
+    rm -rf "${directory:?}"/{mon,osd,run,log,keyring,monmap}
+    mkdir -p "$directory"/{mon,osd,run,log}
+    cd "$directory"
+    write_settings >ceph.conf
+    start_cluster >start.log 2>&1 || { stop; fail "did not start: $(tail -n 3 start.log) (see $directory/start.log)"; }
+    local deadline=$((SECONDS + 60))
+    until answers; do
+        [ $SECONDS -lt $deadline ] || { stop; fail "no answer after 60 s; see $directory/log/client.rgw.log"; }
+        sleep 0.2
+    done
+    printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n' "$access_key" "$secret_key" | tee credentials.env >&2
+    echo "http://127.0.0.1:$port" | tee endpoint
+}
+
+stop() {
+    local name
+    for name in client.rgw osd.0 mon.a; do stop_process "$directory/run/$name.pid" "$directory/ceph.conf"; done
+    rm -f "$directory/endpoint"
+}
+
+status() {
+    local name
+    for name in client.rgw osd.0 mon.a; do is_running "$directory/run/$name.pid" "$directory/ceph.conf" || return 3; done
+    cat "$directory/endpoint" 2>/dev/null || return 3
+}
+
+[ $# -ge 2 ] || fail "$usage"
+directory=$(realpath -m "$2")
+port=${3:-9000}
+monitor="[v2:127.0.0.1:$((port + 1)),v1:127.0.0.1:$((port + 2))]"
+case $1 in start | stop | status) "$1" ;; *) fail "$usage" ;; esac
