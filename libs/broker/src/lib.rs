@@ -65,7 +65,11 @@ impl Transaction {
     /// The bytes of keys and values that wait, a measure of the memory it holds.
     pub fn bytes(&self) -> usize {
         let outputs: usize = self.outputs.iter().map(Output::bytes).sum();
-        let changes: usize = self.changes.iter().map(|(_, change)| change.key.len() + change.value.as_ref().map_or(0, |value| value.len())).sum();
+        let changes: usize = self
+            .changes
+            .iter()
+            .map(|(_, change)| change.key.len() + change.value.as_ref().map_or(0, |value| value.len()))
+            .sum();
         outputs + changes
     }
 }

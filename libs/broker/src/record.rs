@@ -70,14 +70,20 @@ pub struct Output {
 impl TopicPartition {
     /// Partition `partition` of `topic`.
     pub fn new(topic: impl Into<Arc<str>>, partition: u32) -> Self {
-        Self { topic: topic.into(), partition }
+        Self {
+            topic: topic.into(),
+            partition,
+        }
     }
 }
 
 impl Record {
     /// The value of the first header of that name.
     pub fn header(&self, name: &str) -> Option<&Bytes> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 }
 

@@ -32,17 +32,26 @@ impl StateChange {
     /// If the value is cut short, of a newer version, or not the one that was written for this key.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Self, DecodeError> {
         let Some(bytes) = value else {
-            return Ok(Self { key: key.into(), value: None });
+            return Ok(Self {
+                key: key.into(),
+                value: None,
+            });
         };
         let (version, rest) = bytes.split_first().ok_or(DecodeError::Short { what: WHAT })?;
         if *version != VERSION {
-            return Err(DecodeError::Version { what: WHAT, version: *version });
+            return Err(DecodeError::Version {
+                what: WHAT,
+                version: *version,
+            });
         }
         let (written, value) = rest.split_first_chunk::<4>().ok_or(DecodeError::Short { what: WHAT })?;
         if u32::from_be_bytes(*written) != checksum(key, value) {
             return Err(DecodeError::Damaged { what: WHAT });
         }
-        Ok(Self { key: key.into(), value: Some(value.into()) })
+        Ok(Self {
+            key: key.into(),
+            value: Some(value.into()),
+        })
     }
 }
 

@@ -83,6 +83,9 @@ impl DeadLetter {
     /// # Errors
     /// If it is not one.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(bytes).map_err(|source| DecodeError::Json { what: "dead letter", source })
+        serde_json::from_slice(bytes).map_err(|source| DecodeError::Json {
+            what: "dead letter",
+            source,
+        })
     }
 }

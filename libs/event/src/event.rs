@@ -118,7 +118,9 @@ impl Raw {
     pub fn new(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Bytes { base64: BASE64.encode(bytes) },
+            Err(_) => Self::Bytes {
+                base64: BASE64.encode(bytes),
+            },
         }
     }
 
@@ -159,7 +161,8 @@ impl Event {
     /// # Errors
     /// If it is not a canonical event, or one of a newer version.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let event: Self = serde_json::from_slice(bytes).map_err(|source| DecodeError::Json { what: "event", source })?;
+        let event: Self =
+            serde_json::from_slice(bytes).map_err(|source| DecodeError::Json { what: "event", source })?;
         match event.schema_version {
             Self::SCHEMA_VERSION => Ok(event),
             version => Err(DecodeError::Version { what: "event", version }),
@@ -179,7 +182,11 @@ impl Event {
 
     /// The key of its record: the source address, else the user, else the event itself.
     pub fn key(&self) -> Key {
-        let value = self.source_ip.as_deref().or(self.user_id.as_deref()).unwrap_or(&self.event_id);
+        let value = self
+            .source_ip
+            .as_deref()
+            .or(self.user_id.as_deref())
+            .unwrap_or(&self.event_id);
         Key::new(&self.tenant, [value])
     }
 
@@ -188,7 +195,9 @@ impl Event {
     pub fn field(&self, name: &str) -> Option<FieldValue<'_>> {
         match name.strip_prefix("metadata.") {
             Some(path) => self.metadata_value(path).and_then(FieldValue::from_json),
-            None => self.canonical(name).or_else(|| self.metadata_value(name).and_then(FieldValue::from_json)),
+            None => self
+                .canonical(name)
+                .or_else(|| self.metadata_value(name).and_then(FieldValue::from_json)),
         }
     }
 
@@ -234,6 +243,7 @@ impl Event {
             return Some(value);
         }
         let (head, rest) = path.split_once('.')?;
-        rest.split('.').try_fold(self.metadata.get(head)?, |value, name| value.get(name))
+        rest.split('.')
+            .try_fold(self.metadata.get(head)?, |value, name| value.get(name))
     }
 }

@@ -161,7 +161,9 @@ impl FactRecord {
     /// # Errors
     /// If it is not one, or one of a newer version.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (head, body) = bytes.split_first_chunk::<2>().ok_or(DecodeError::Short { what: WHAT })?;
+        let (head, body) = bytes
+            .split_first_chunk::<2>()
+            .ok_or(DecodeError::Short { what: WHAT })?;
         let compact = |source| DecodeError::Compact { what: WHAT, source };
         match *head {
             [VERSION, KIND_FACT] => postcard::from_bytes(body).map(Self::Fact).map_err(compact),

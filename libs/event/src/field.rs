@@ -22,9 +22,10 @@ impl<'a> FieldValue<'a> {
     pub fn from_json(value: &'a serde_json::Value) -> Option<Self> {
         match value {
             serde_json::Value::Bool(value) => Some(Self::Bool(*value)),
-            serde_json::Value::Number(number) => {
-                number.as_i64().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
-            }
+            serde_json::Value::Number(number) => number
+                .as_i64()
+                .map(Self::Integer)
+                .or_else(|| number.as_f64().map(Self::Float)),
             serde_json::Value::String(text) => Some(Self::Text(Cow::Borrowed(text))),
             serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
         }
@@ -51,7 +52,10 @@ impl<'a> FieldValue<'a> {
     /// The value as a number; text counts if it is written as one.
     pub fn as_number(&self) -> Option<f64> {
         match self {
-            #[expect(clippy::cast_precision_loss, reason = "rules compare sizes and counts far below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "rules compare sizes and counts far below 2^53"
+            )]
             Self::Integer(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
             Self::Text(text) => text.trim().parse().ok(),
@@ -101,7 +105,14 @@ mod tests {
 
     #[test]
     fn one_spelling_an_address() {
-        for text in ["1.2.3.4", "::ffff:1.2.3.4", "::FFFF:102:304", " 1.2.3.4 ", "1.2.3.4:8080", "[::ffff:1.2.3.4]:80"] {
+        for text in [
+            "1.2.3.4",
+            "::ffff:1.2.3.4",
+            "::FFFF:102:304",
+            " 1.2.3.4 ",
+            "1.2.3.4:8080",
+            "[::ffff:1.2.3.4]:80",
+        ] {
             assert_eq!(normalise_ip(text).as_deref(), Some("1.2.3.4"), "{text}");
         }
         assert_eq!(normalise_ip("fe80::1%eth0").as_deref(), Some("fe80::1"));

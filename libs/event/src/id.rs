@@ -97,13 +97,25 @@ impl AlertId {
     /// The id of the episode of `rule` for `key` that the event `opening` opened at the effective time `at`.
     pub fn new(tenant: &str, rule_id: &str, rule: SemanticHash, key: &Key, opening: &str, at: Timestamp) -> Self {
         let at = at.as_millis().to_be_bytes();
-        Self(hash(&[tenant.as_bytes(), rule_id.as_bytes(), &rule.0, key.as_bytes(), opening.as_bytes(), &at]))
+        Self(hash(&[
+            tenant.as_bytes(),
+            rule_id.as_bytes(),
+            &rule.0,
+            key.as_bytes(),
+            opening.as_bytes(),
+            &at,
+        ]))
     }
 }
 
 /// The id of a record that brings none: its place in the topic it was read from, so it is the same on replay.
 pub fn position_id(topic: &str, partition: u32, offset: u64) -> String {
-    AlertId(hash(&[topic.as_bytes(), &partition.to_be_bytes(), &offset.to_be_bytes()])).to_string()
+    AlertId(hash(&[
+        topic.as_bytes(),
+        &partition.to_be_bytes(),
+        &offset.to_be_bytes(),
+    ]))
+    .to_string()
 }
 
 /// The id of an entry that brings none but can be told from every other by its content and its place in the
@@ -126,7 +138,10 @@ mod tests {
         let id = EventHash::new("default", "e-1");
         let text = serde_json::to_string(&id).expect("hexadecimal digits");
         assert_eq!(text.len(), 34);
-        assert_eq!(serde_json::from_str::<EventHash>(&text).expect("it was just written"), id);
+        assert_eq!(
+            serde_json::from_str::<EventHash>(&text).expect("it was just written"),
+            id
+        );
         assert!(serde_json::from_str::<EventHash>("\"xyz\"").is_err());
     }
 }

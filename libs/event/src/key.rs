@@ -103,7 +103,12 @@ mod tests {
             (b"abc", 479_470_107),
         ];
         for (data, expected) in cases {
-            assert_eq!(murmur2(data).cast_signed(), expected, "{}", String::from_utf8_lossy(data));
+            assert_eq!(
+                murmur2(data).cast_signed(),
+                expected,
+                "{}",
+                String::from_utf8_lossy(data)
+            );
         }
     }
 

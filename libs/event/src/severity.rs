@@ -76,7 +76,9 @@ impl FromStr for Severity {
     type Err = UnknownName;
 
     fn from_str(word: &str) -> Result<Self, UnknownName> {
-        let found = Self::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word));
+        let found = Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(word));
         found.ok_or_else(|| UnknownName(word.to_owned(), "low, medium, high, critical"))
     }
 }
@@ -85,7 +87,9 @@ impl FromStr for Level {
     type Err = UnknownName;
 
     fn from_str(word: &str) -> Result<Self, UnknownName> {
-        let found = Self::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(word));
+        let found = Self::ALL
+            .into_iter()
+            .find(|level| level.as_str().eq_ignore_ascii_case(word));
         found.ok_or_else(|| UnknownName(word.to_owned(), "debug, info, warn, error, critical"))
     }
 }

@@ -89,11 +89,18 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for text in ["2017-03-27T13:06:56.000Z", "1969-12-31T23:59:59.999Z", "2026-11-22T06:10:18.478Z"] {
+        for text in [
+            "2017-03-27T13:06:56.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "2026-11-22T06:10:18.478Z",
+        ] {
             let moment = Timestamp::parse(text).expect("it is RFC 3339");
             assert_eq!(moment.to_string(), text);
         }
-        assert_eq!(Timestamp::parse("2026-11-22T06:10:18+02:00"), Timestamp::parse("2026-11-22T04:10:18Z"));
+        assert_eq!(
+            Timestamp::parse("2026-11-22T06:10:18+02:00"),
+            Timestamp::parse("2026-11-22T04:10:18Z")
+        );
         assert_eq!(Timestamp::parse("2026-02-30T00:00:00Z"), None);
     }
 
@@ -101,7 +108,10 @@ mod tests {
     fn every_number_of_milliseconds_survives_json() {
         for millis in [i64::MIN, -1, 0, 1, i64::MAX] {
             let text = serde_json::to_string(&Timestamp(millis)).expect("a number or a text");
-            assert_eq!(serde_json::from_str::<Timestamp>(&text).expect("it was just written"), Timestamp(millis));
+            assert_eq!(
+                serde_json::from_str::<Timestamp>(&text).expect("it was just written"),
+                Timestamp(millis)
+            );
         }
     }
 

@@ -5,18 +5,25 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use event::{
-    Alert, AlertId, AlertStatus, DeadLetter, Event, Evidence, Fact, FactEntry, FactRecord, FieldValue, Key, Level, Raw, Reason,
-    SemanticHash, Severity, Source, SourcePartition, SourceTopic, StateChange, Tick, Tier, Timestamp,
+    Alert, AlertId, AlertStatus, DeadLetter, Event, Evidence, Fact, FactEntry, FactRecord, FieldValue, Key, Level, Raw,
+    Reason, SemanticHash, Severity, Source, SourcePartition, SourceTopic, StateChange, Tick, Tier, Timestamp,
 };
 
 /// Compares with the golden file; `GOLDEN=write` writes it, which is a decision and never automatic.
 fn check(name: &str, bytes: &[u8]) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if std::env::var_os("GOLDEN").is_some_and(|how| how == "write") {
         std::fs::write(&path, bytes).unwrap();
     }
     let golden = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(golden == bytes, "{name} changed:\n{}\n{}", String::from_utf8_lossy(&golden), String::from_utf8_lossy(bytes));
+    assert!(
+        golden == bytes,
+        "{name} changed:\n{}\n{}",
+        String::from_utf8_lossy(&golden),
+        String::from_utf8_lossy(bytes)
+    );
 }
 
 fn time(text: &str) -> Timestamp {
@@ -102,18 +109,29 @@ fn events() {
         assert_eq!(Event::decode(&bytes).unwrap(), event);
     }
     assert_eq!(small_event().raw.bytes(), Some(Cow::Borrowed(&b"\xff\x00"[..])));
-    let newer = String::from_utf8(small_event().encode()).unwrap().replace("\"schema_version\":1", "\"schema_version\":2");
-    assert_eq!(Event::decode(newer.as_bytes()).unwrap_err().to_string(), "event of unknown version 2");
+    let newer = String::from_utf8(small_event().encode())
+        .unwrap()
+        .replace("\"schema_version\":1", "\"schema_version\":2");
+    assert_eq!(
+        Event::decode(newer.as_bytes()).unwrap_err().to_string(),
+        "event of unknown version 2"
+    );
 }
 
 #[test]
 fn tiers_and_keys() {
     let mut event = full_event();
-    assert_eq!((event.tier(), event.key()), (Tier::Audit, Key::new("acme", ["203.0.113.7"])));
+    assert_eq!(
+        (event.tier(), event.key()),
+        (Tier::Audit, Key::new("acme", ["203.0.113.7"]))
+    );
     event.audit = false;
     event.source_ip = None;
     assert_eq!((event.tier(), event.key()), (Tier::Security, Key::new("acme", ["u-1"])));
-    assert_eq!((small_event().tier(), small_event().key()), (Tier::Access, Key::new("default", ["e-2"])));
+    assert_eq!(
+        (small_event().tier(), small_event().key()),
+        (Tier::Access, Key::new("default", ["e-2"]))
+    );
 }
 
 #[test]
@@ -122,7 +140,11 @@ fn fields() {
     let text = |name: &str| event.field(name).map(|value| value.to_string());
     assert_eq!(text("user_id").as_deref(), Some("u-1"));
     assert_eq!(text("metadata.user_id"), None, "`metadata.x` is literal");
-    assert_eq!(text("target_id").as_deref(), Some("u-2"), "a bare name falls through to metadata");
+    assert_eq!(
+        text("target_id").as_deref(),
+        Some("u-2"),
+        "a bare name falls through to metadata"
+    );
     assert_eq!(text("metadata.new_role").as_deref(), Some("admin"));
     assert_eq!(text("limit.per_minute").as_deref(), Some("5"));
     assert_eq!(text("a.b").as_deref(), Some("1"), "a flat key wins over a path");
@@ -131,7 +153,10 @@ fn fields() {
 }
 
 fn fact() -> Fact {
-    let partition = SourcePartition { topic: SourceTopic::Security, partition: 2 };
+    let partition = SourcePartition {
+        topic: SourceTopic::Security,
+        partition: 2,
+    };
     Fact {
         rule: SemanticHash::new("a rule"),
         level: 0,
@@ -168,19 +193,40 @@ fn facts_and_ticks() {
         level: 0,
         rule_set: SemanticHash::new("a set"),
         watermarks: vec![
-            (SourcePartition { topic: SourceTopic::Audit, partition: 0 }, time("2026-01-01T00:00:00Z")),
-            (SourcePartition { topic: SourceTopic::Access, partition: 7 }, Timestamp::MIN),
+            (
+                SourcePartition {
+                    topic: SourceTopic::Audit,
+                    partition: 0,
+                },
+                time("2026-01-01T00:00:00Z"),
+            ),
+            (
+                SourcePartition {
+                    topic: SourceTopic::Access,
+                    partition: 7,
+                },
+                Timestamp::MIN,
+            ),
         ],
     };
-    for (name, record) in [("fact.bin", FactRecord::Fact(fact())), ("tick.bin", FactRecord::Tick(tick))] {
+    for (name, record) in [
+        ("fact.bin", FactRecord::Fact(fact())),
+        ("tick.bin", FactRecord::Tick(tick)),
+    ] {
         let bytes = record.encode();
         check(name, &bytes);
         assert_eq!(FactRecord::decode(&bytes).unwrap(), record);
         for length in 0..bytes.len() {
-            assert!(FactRecord::decode(&bytes[..length]).is_err(), "{name} cut to {length} bytes was read");
+            assert!(
+                FactRecord::decode(&bytes[..length]).is_err(),
+                "{name} cut to {length} bytes was read"
+            );
         }
     }
-    assert_eq!(FactRecord::decode(&[9, 0, 0]).unwrap_err().to_string(), "fact record of unknown version 9");
+    assert_eq!(
+        FactRecord::decode(&[9, 0, 0]).unwrap_err().to_string(),
+        "fact record of unknown version 9"
+    );
 }
 
 #[test]
@@ -193,17 +239,32 @@ fn fact_values_by_name() {
 
 #[test]
 fn state_changes() {
-    let change = StateChange { key: (*b"key").into(), value: Some((*b"value").into()) };
+    let change = StateChange {
+        key: (*b"key").into(),
+        value: Some((*b"value").into()),
+    };
     let bytes = change.encode_value().unwrap();
     check("state_change.bin", &bytes);
     assert_eq!(StateChange::decode(b"key", Some(&bytes)).unwrap(), change);
-    assert!(StateChange::decode(b"kez", Some(&bytes)).is_err(), "the checksum binds the value to its key");
+    assert!(
+        StateChange::decode(b"kez", Some(&bytes)).is_err(),
+        "the checksum binds the value to its key"
+    );
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
-        assert!(StateChange::decode(b"key", Some(&flipped)).is_err(), "a flipped bit in byte {at} was not seen");
+        assert!(
+            StateChange::decode(b"key", Some(&flipped)).is_err(),
+            "a flipped bit in byte {at} was not seen"
+        );
     }
-    assert_eq!(StateChange::decode(b"key", None).unwrap(), StateChange { key: (*b"key").into(), value: None });
+    assert_eq!(
+        StateChange::decode(b"key", None).unwrap(),
+        StateChange {
+            key: (*b"key").into(),
+            value: None
+        }
+    );
 }
 
 #[test]
@@ -222,7 +283,10 @@ fn alerts() {
         severity: Severity::High,
         tags: vec!["attack.t1110".into()],
         tenant: "acme".into(),
-        key: serde_json::json!({"source_ip": "203.0.113.7"}).as_object().unwrap().clone(),
+        key: serde_json::json!({"source_ip": "203.0.113.7"})
+            .as_object()
+            .unwrap()
+            .clone(),
         opened_at,
         first_event_at: time("2026-01-01T00:00:00Z"),
         last_event_at: time("2026-01-01T00:01:00Z"),

@@ -44,7 +44,10 @@ impl Group {
 
     /// What `member` owns and is to hand over.
     pub(super) fn to_give_up(&self, member: MemberId) -> Vec<TopicPartition> {
-        let leaving = self.owners.iter().filter(|(partition, owner)| **owner == member && self.targets.get(*partition) != Some(&member));
+        let leaving = self
+            .owners
+            .iter()
+            .filter(|(partition, owner)| **owner == member && self.targets.get(*partition) != Some(&member));
         leaving.map(|(partition, _)| partition.clone()).collect()
     }
 
@@ -58,9 +61,17 @@ impl Group {
 
     /// Takes what is meant for `member` and free, and names it.
     pub(super) fn take_free(&mut self, member: MemberId) -> Vec<TopicPartition> {
-        let meant = self.targets.iter().filter(|(_, target)| **target == member).map(|(partition, _)| partition);
-        let free: Vec<_> = meant.filter(|partition| !self.owners.contains_key(*partition)).cloned().collect();
-        self.owners.extend(free.iter().map(|partition| (partition.clone(), member)));
+        let meant = self
+            .targets
+            .iter()
+            .filter(|(_, target)| **target == member)
+            .map(|(partition, _)| partition);
+        let free: Vec<_> = meant
+            .filter(|partition| !self.owners.contains_key(*partition))
+            .cloned()
+            .collect();
+        self.owners
+            .extend(free.iter().map(|partition| (partition.clone(), member)));
         free
     }
 
@@ -72,7 +83,11 @@ impl Group {
         self.targets.clear();
         let mut homeless = Vec::new();
         for partition in wanted {
-            let keeper = self.owners.get(&partition).copied().filter(|owner| load.get(owner).is_some_and(|held| *held < share));
+            let keeper = self
+                .owners
+                .get(&partition)
+                .copied()
+                .filter(|owner| load.get(owner).is_some_and(|held| *held < share));
             match keeper {
                 Some(owner) => {
                     *load.entry(owner).or_default() += 1;
@@ -82,7 +97,9 @@ impl Group {
             }
         }
         for partition in homeless {
-            let willing = load.iter().filter(|(member, _)| self.members[*member].contains(&partition));
+            let willing = load
+                .iter()
+                .filter(|(member, _)| self.members[*member].contains(&partition));
             if let Some((&member, _)) = willing.min_by_key(|(_, held)| **held) {
                 *load.entry(member).or_default() += 1;
                 self.targets.insert(partition, member);

@@ -47,8 +47,14 @@ struct Inner {
 impl Log {
     /// An empty log that stamps records with `now`.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let shared = Shared { inner: Mutex::default(), appended: Condvar::new(), now: Arc::new(now) };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            inner: Mutex::default(),
+            appended: Condvar::new(),
+            now: Arc::new(now),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Adds a topic, or replaces an empty one.
@@ -71,17 +77,29 @@ impl Log {
         for name in topics {
             let count = inner.topic(name)?.len();
             let name: Arc<str> = (*name).into();
-            partitions.extend((0..count).map(|at| TopicPartition::new(name.clone(), u32::try_from(at).unwrap_or(u32::MAX))));
+            partitions
+                .extend((0..count).map(|at| TopicPartition::new(name.clone(), u32::try_from(at).unwrap_or(u32::MAX))));
         }
         inner.members += 1;
         let member = inner.members;
         let epoch = inner.epochs.entry(transactional_id.to_owned()).or_default();
         *epoch += 1;
         let epoch = *epoch;
-        inner.groups.entry(group.to_owned()).or_default().join(member, partitions.clone());
+        inner
+            .groups
+            .entry(group.to_owned())
+            .or_default()
+            .join(member, partitions.clone());
         drop(inner);
         self.shared.appended.notify_all();
-        Ok(Session::new(self.clone(), group, transactional_id, epoch, member, partitions))
+        Ok(Session::new(
+            self.clone(),
+            group,
+            transactional_id,
+            epoch,
+            member,
+            partitions,
+        ))
     }
 
     /// Takes a member out of its group, as a broker does when heartbeats stop. Its session learns of it when it polls
@@ -129,13 +147,17 @@ impl Publisher for Log {
     }
 
     fn partition_count(&self, topic: &str) -> Result<u32, Error> {
-        self.lock().topic(topic).map(|partitions| u32::try_from(partitions.len()).unwrap_or(u32::MAX))
+        self.lock()
+            .topic(topic)
+            .map(|partitions| u32::try_from(partitions.len()).unwrap_or(u32::MAX))
     }
 }
 
 impl Inner {
     fn topic(&self, name: &str) -> Result<&Vec<Partition>, Error> {
-        self.topics.get(name).ok_or_else(|| Error::Misconfigured(format!("there is no topic `{name}`")))
+        self.topics
+            .get(name)
+            .ok_or_else(|| Error::Misconfigured(format!("there is no topic `{name}`")))
     }
 
     fn partition(&self, place: &TopicPartition) -> Result<&Partition, Error> {
@@ -145,7 +167,8 @@ impl Inner {
     }
 
     fn check(&self, output: &Output) -> Result<(), Error> {
-        self.partition(&TopicPartition::new(output.topic.clone(), output.partition)).map(|_| ())
+        self.partition(&TopicPartition::new(output.topic.clone(), output.partition))
+            .map(|_| ())
     }
 
     /// Appends a record whose partition exists.
@@ -153,22 +176,51 @@ impl Inner {
         let place = TopicPartition::new(output.topic.clone(), output.partition);
         let partitions = self.topics.get_mut(&output.topic).expect("the topic was checked");
         let offset = partitions[output.partition as usize].append(output, now);
-        Position { partition: place, offset }
+        Position {
+            partition: place,
+            offset,
+        }
     }
 
     /// Applies a transaction of `member`, or nothing of it.
-    fn commit(&mut self, group: &str, member: MemberId, transaction: Transaction, now: Timestamp) -> Result<Committed, Error> {
-        let owned = |group: &Group| transaction.positions.keys().all(|partition| group.owner(partition) == Some(member));
+    fn commit(
+        &mut self,
+        group: &str,
+        member: MemberId,
+        transaction: Transaction,
+        now: Timestamp,
+    ) -> Result<Committed, Error> {
+        let owned = |group: &Group| {
+            transaction
+                .positions
+                .keys()
+                .all(|partition| group.owner(partition) == Some(member))
+        };
         if !self.groups.get(group).is_some_and(owned) {
-            return Err(Error::Aborted("a partition of this transaction is not ours any more".into()));
+            return Err(Error::Aborted(
+                "a partition of this transaction is not ours any more".into(),
+            ));
         }
-        let changes: Vec<_> = transaction.changes.iter().map(|(partition, change)| changelog_record(*partition, change)).collect();
-        transaction.outputs.iter().chain(&changes).try_for_each(|output| self.check(output))?;
-        transaction.outputs.into_iter().for_each(|output| drop(self.append(output, now)));
+        let changes: Vec<_> = transaction
+            .changes
+            .iter()
+            .map(|(partition, change)| changelog_record(*partition, change))
+            .collect();
+        transaction
+            .outputs
+            .iter()
+            .chain(&changes)
+            .try_for_each(|output| self.check(output))?;
+        transaction
+            .outputs
+            .into_iter()
+            .for_each(|output| drop(self.append(output, now)));
         let mut committed = Committed::default();
         for change in changes {
             let position = self.append(change, now);
-            committed.changelog.insert(position.partition.partition, position.offset + 1);
+            committed
+                .changelog
+                .insert(position.partition.partition, position.offset + 1);
         }
         if let Some(group) = self.groups.get_mut(group) {
             group.committed.extend(transaction.positions);
@@ -180,10 +232,17 @@ impl Inner {
     /// Forgets what every group that reads a topic has committed past.
     fn trim(&mut self) {
         for (topic, partitions) in &mut self.topics {
-            for (at, partition) in partitions.iter_mut().enumerate().filter(|(_, partition)| partition.keeps_until_read()) {
+            for (at, partition) in partitions
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, partition)| partition.keeps_until_read())
+            {
                 let place = TopicPartition::new(topic.clone(), u32::try_from(at).unwrap_or(u32::MAX));
                 let readers = self.groups.values().filter(|group| group.reads(&place));
-                if let Some(read) = readers.map(|group| group.committed.get(&place).copied().unwrap_or(0)).min() {
+                if let Some(read) = readers
+                    .map(|group| group.committed.get(&place).copied().unwrap_or(0))
+                    .min()
+                {
                     partition.forget_before(read);
                 }
             }

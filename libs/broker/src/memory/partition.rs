@@ -26,7 +26,11 @@ pub(super) struct Partition {
 
 impl Partition {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, start: 0, records: VecDeque::new() }
+        Self {
+            keep,
+            start: 0,
+            records: VecDeque::new(),
+        }
     }
 
     pub(super) fn keeps_until_read(&self) -> bool {
@@ -43,8 +47,16 @@ impl Partition {
             self.start += 1;
             return offset;
         }
-        let Output { key, value, headers, .. } = output;
-        self.records.push_back(Record { offset, timestamp: now, key, value, headers });
+        let Output {
+            key, value, headers, ..
+        } = output;
+        self.records.push_back(Record {
+            offset,
+            timestamp: now,
+            key,
+            value,
+            headers,
+        });
         offset
     }
 
@@ -62,6 +74,10 @@ impl Partition {
     pub(super) fn chunk(&self, from: Offset) -> Chunk {
         let records = self.read(from, CHUNK_RECORDS_MAX);
         let next = records.last().map_or(from, |record| record.offset + 1);
-        Chunk { records, next, at_end: next >= self.bounds().1 }
+        Chunk {
+            records,
+            next,
+            at_end: next >= self.bounds().1,
+        }
     }
 }

@@ -33,7 +33,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(log: Log, group: &str, transactional_id: &str, epoch: u64, member: MemberId, wanted: Vec<TopicPartition>) -> Self {
+    pub(super) fn new(
+        log: Log,
+        group: &str,
+        transactional_id: &str,
+        epoch: u64,
+        member: MemberId,
+        wanted: Vec<TopicPartition>,
+    ) -> Self {
         Self {
             log,
             group: group.to_owned(),
@@ -71,7 +78,10 @@ impl Session {
     fn check_epoch(&self, inner: &Inner) -> Result<(), Error> {
         match inner.epochs.get(&self.transactional_id) {
             Some(epoch) if *epoch == self.epoch => Ok(()),
-            _ => Err(Error::Fenced(format!("another process holds the transactional id `{}`", self.transactional_id))),
+            _ => Err(Error::Fenced(format!(
+                "another process holds the transactional id `{}`",
+                self.transactional_id
+            ))),
         }
     }
 
@@ -102,18 +112,32 @@ impl Session {
         self.delivering.clear();
         let group = inner.groups.get_mut(&self.group)?;
         if group.is_member(self.member) {
-            let ours = assigned.into_iter().filter(|partition| group.owner(partition) == Some(self.member)).collect();
+            let ours = assigned
+                .into_iter()
+                .filter(|partition| group.owner(partition) == Some(self.member))
+                .collect();
             return Some(self.announce(inner, ours));
         }
         inner.members += 1;
         self.member = inner.members;
-        inner.groups.get_mut(&self.group)?.join(self.member, self.wanted.clone());
+        inner
+            .groups
+            .get_mut(&self.group)?
+            .join(self.member, self.wanted.clone());
         Some(Polled::Lost(assigned))
     }
 
     fn announce(&mut self, inner: &Inner, partitions: Vec<TopicPartition>) -> Polled {
-        let committed = |partition: &TopicPartition| inner.groups.get(&self.group).and_then(|group| group.committed.get(partition).copied());
-        let assignments = partitions.iter().map(|partition| Assignment { partition: partition.clone(), committed: committed(partition) });
+        let committed = |partition: &TopicPartition| {
+            inner
+                .groups
+                .get(&self.group)
+                .and_then(|group| group.committed.get(partition).copied())
+        };
+        let assignments = partitions.iter().map(|partition| Assignment {
+            partition: partition.clone(),
+            committed: committed(partition),
+        });
         let assignments = assignments.collect();
         self.assigned.extend(partitions);
         Polled::Assigned(assignments)
@@ -135,7 +159,10 @@ impl Session {
             if let Some(last) = records.last() {
                 *next = last.offset + 1;
                 self.turn = at + 1;
-                return Some(Polled::Records(Batch { partition: place.clone(), records }));
+                return Some(Polled::Records(Batch {
+                    partition: place.clone(),
+                    records,
+                }));
             }
         }
         None
@@ -152,7 +179,10 @@ impl Reader for Session {
     }
 
     fn read(&mut self, partition: &TopicPartition, from: Offset) -> Result<Chunk, Error> {
-        self.log.lock().partition(partition).map(|partition| partition.chunk(from))
+        self.log
+            .lock()
+            .partition(partition)
+            .map(|partition| partition.chunk(from))
     }
 }
 
@@ -176,7 +206,9 @@ impl crate::Session for Session {
     fn start(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), Error> {
         let (first, _) = self.log.bounds(partition)?;
         if from < first {
-            return Err(Error::Misconfigured(format!("{partition} is kept from {first}, not from {from}")));
+            return Err(Error::Misconfigured(format!(
+                "{partition} is kept from {first}, not from {from}"
+            )));
         }
         if self.assigned.contains(partition) {
             self.delivering.insert(partition.clone(), from);
@@ -186,7 +218,9 @@ impl crate::Session for Session {
 
     fn commit(&mut self, transaction: Transaction) -> Result<Committed, Error> {
         if transaction.positions.is_empty() {
-            return Err(Error::Refused("a transaction without positions is not fenced by the group".into()));
+            return Err(Error::Refused(
+                "a transaction without positions is not fenced by the group".into(),
+            ));
         }
         let mut inner = self.log.lock();
         self.check_epoch(&inner)?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use event::Timestamp;
 
 use super::{Keep, Log, Session};
-use crate::{Assignment, Error, Output, Polled, Publisher as _, Reader as _, Session as _, TopicPartition, Transaction};
+use crate::{
+    Assignment, Error, Output, Polled, Publisher as _, Reader as _, Session as _, TopicPartition, Transaction,
+};
 
 fn log(partitions: u32) -> Log {
     let log = Log::new(|| Timestamp::from_millis(7));
@@ -15,11 +17,21 @@ fn log(partitions: u32) -> Log {
 }
 
 fn output(topic: &str, partition: u32, value: &'static str) -> Output {
-    Output { topic: topic.into(), partition, key: None, value: Some(value.into()), headers: Vec::new() }
+    Output {
+        topic: topic.into(),
+        partition,
+        key: None,
+        value: Some(value.into()),
+        headers: Vec::new(),
+    }
 }
 
 fn publish(log: &Log, partition: u32, value: &'static str) {
-    log.publish(vec![output("in", partition, value)], Box::new(|done| assert!(done.is_ok()))).unwrap();
+    log.publish(
+        vec![output("in", partition, value)],
+        Box::new(|done| assert!(done.is_ok())),
+    )
+    .unwrap();
 }
 
 fn poll(session: &mut Session) -> Polled {
@@ -34,7 +46,10 @@ fn values(session: &mut Session) -> Vec<(u32, String)> {
             Polled::Assigned(assigned) => start(session, &assigned),
             Polled::Revoked(_) | Polled::Lost(_) => {}
             Polled::Records(batch) => values.extend(batch.records.iter().map(|record| {
-                (batch.partition.partition, String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap())
+                (
+                    batch.partition.partition,
+                    String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap(),
+                )
             })),
             Polled::Idle => return values,
         }
@@ -43,12 +58,18 @@ fn values(session: &mut Session) -> Vec<(u32, String)> {
 
 fn start(session: &mut Session, assigned: &[Assignment]) {
     for assignment in assigned {
-        session.start(&assignment.partition, assignment.committed.unwrap_or(0)).unwrap();
+        session
+            .start(&assignment.partition, assignment.committed.unwrap_or(0))
+            .unwrap();
     }
 }
 
 fn transaction(partition: u32, next: u64, outputs: Vec<Output>) -> Transaction {
-    Transaction { outputs, changes: Vec::new(), positions: [(TopicPartition::new("in", partition), next)].into() }
+    Transaction {
+        outputs,
+        changes: Vec::new(),
+        positions: [(TopicPartition::new("in", partition), next)].into(),
+    }
 }
 
 fn written(log: &Log) -> usize {
@@ -66,7 +87,11 @@ fn a_commit_is_all_or_nothing_and_survives_the_session() {
     let bad = transaction(0, 1, vec![output("out", 0, "x"), output("nowhere", 0, "y")]);
     assert!(one.commit(bad).is_err());
     assert_eq!(written(&log), 0);
-    assert_eq!(values(&mut one).len(), 2, "after a failed commit everything is delivered again");
+    assert_eq!(
+        values(&mut one).len(),
+        2,
+        "after a failed commit everything is delivered again"
+    );
     one.commit(transaction(0, 1, vec![output("out", 0, "x")])).unwrap();
     drop(one);
     assert_eq!(written(&log), 1);
@@ -92,15 +117,25 @@ fn revoked_partitions_are_ours_until_the_next_poll() {
     publish(&log, 1, "b");
     assert_eq!(values(&mut one).len(), 2);
     let mut two = log.session("g", "two", &["in"]).unwrap();
-    let Polled::Revoked(leaving) = poll(&mut one) else { panic!("half of the partitions must go") };
+    let Polled::Revoked(leaving) = poll(&mut one) else {
+        panic!("half of the partitions must go")
+    };
     assert_eq!(leaving.len(), 1);
     assert!(matches!(poll(&mut two), Polled::Idle), "nobody else may have it yet");
     let next = leaving[0].partition;
     one.commit(transaction(next, 1, vec![output("out", 0, "x")])).unwrap();
     assert!(matches!(poll(&mut one), Polled::Idle));
     assert!(one.commit(transaction(next, 1, vec![])).is_err(), "now it is given up");
-    let Polled::Assigned(got) = poll(&mut two) else { panic!("the free partition must come") };
-    assert_eq!(got, [Assignment { partition: leaving[0].clone(), committed: Some(1) }]);
+    let Polled::Assigned(got) = poll(&mut two) else {
+        panic!("the free partition must come")
+    };
+    assert_eq!(
+        got,
+        [Assignment {
+            partition: leaving[0].clone(),
+            committed: Some(1)
+        }]
+    );
 }
 
 #[test]
@@ -112,7 +147,10 @@ fn a_zombie_cannot_commit_and_learns_that_it_lost() {
     log.evict("g", one.member());
     let mut two = log.session("g", "two", &["in"]).unwrap();
     assert_eq!(values(&mut two).len(), 1);
-    assert!(matches!(one.commit(transaction(0, 1, vec![output("out", 0, "x")])), Err(Error::Aborted(_))));
+    assert!(matches!(
+        one.commit(transaction(0, 1, vec![output("out", 0, "x")])),
+        Err(Error::Aborted(_))
+    ));
     assert_eq!(written(&log), 0);
     assert!(matches!(poll(&mut one), Polled::Lost(lost) if lost.len() == 1));
     two.commit(transaction(0, 1, vec![output("out", 0, "x")])).unwrap();
