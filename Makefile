@@ -1,0 +1,42 @@
+# Each target says here what it does; how is in deploy/dev/.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+binary = $(or $(CARGO_TARGET_DIR),target)/debug/tidewatch
+servers = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidewatch/servers
+export SEEDS ?= 2000
+
+.PHONY: help demo test unit sim e2e lint kafka kafka-stop s3 s3-stop
+help:
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+
+demo: ## replay a sample of attacks through all four services; ARGS="--listen" and others go to the demo
+	@test -x $(binary) || echo "The first build takes 15 to 20 minutes on two cores, most of it RocksDB; later ones take seconds."
+	@deploy/dev/packages.sh build
+	@cargo build --locked -p tidewatch
+	@$(binary) demo $(ARGS)
+
+test: ## everything, against a real Kafka and a real S3; installs what it needs
+	@deploy/dev/test.sh
+
+unit: ## unit and property tests, and the tests inside rule files
+	@deploy/dev/test.sh unit build rules
+
+sim: ## the deterministic simulation; SEEDS=2000
+	@deploy/dev/test.sh sim
+
+e2e: ## the services as processes against a real Kafka and a real S3
+	@deploy/dev/test.sh packages build servers e2e faults
+
+lint: ## formatting, clippy, layers, scripts, licences
+	@deploy/dev/test.sh shell fmt clippy layering deny
+
+kafka: ## a one-node Apache Kafka on 127.0.0.1:9092 that stays
+	@deploy/dev/kafka.sh start $(servers)/kafka 9092
+
+kafka-stop: ## end it; its data stays
+	@deploy/dev/kafka.sh stop $(servers)/kafka
+
+s3: ## an S3 with Object Lock on http://127.0.0.1:9000 that stays, in memory
+	@deploy/dev/s3.sh start $(servers)/s3 9000
+
+s3-stop: ## end it; its data goes
+	@deploy/dev/s3.sh stop $(servers)/s3
