@@ -9,6 +9,7 @@
 mod error;
 pub mod memory;
 mod record;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use error::Error;
 use event::StateChange;
 pub use record::{Batch, Headers, Offset, Output, Position, Record, TopicPartition};
+pub use worker::{Effects, Happened, Pace, Stage, Stopwatch, Worker};
 
 /// Everything that can wake a worker.
 #[derive(Debug)]

@@ -1,1 +1,22 @@
 //! Match and correlate: facts in, decisions out.
+//!
+//! [`Matcher`] takes an event and says which stateless rules fire and which facts the stateful ones need. [`Correlator`]
+//! takes facts and ticks in the order of one facts partition and says how the state changes and which alerts follow.
+//! Both are functions of what they are given: no clock, no randomness, no input or output. Equal records in equal
+//! order give equal bytes.
+
+mod alert;
+mod correlate;
+mod count;
+mod episode;
+mod held;
+mod join;
+mod matching;
+mod predicate;
+mod sources;
+mod watermark;
+
+pub use correlate::{CorrelateTally, Correlator, Step};
+pub use matching::{Matched, Matcher, RuleTally};
+pub use sources::SourceSet;
+pub use watermark::{Progress, SourceCounts, effective_time};

@@ -19,6 +19,11 @@ impl Key {
         Self(bytes.into_boxed_slice())
     }
 
+    /// The key whose bytes these are. Bytes that no key was made of have fewer parts, and are otherwise kept.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     /// The bytes a record carries as its key, and partitions are chosen by.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

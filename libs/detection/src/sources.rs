@@ -1,0 +1,75 @@
+use event::SourceTopic;
+use ruleset::{Pattern, Predicate, Rule, Test};
+use state::Clock;
+
+/// A set of source topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceSet(u8);
+
+impl SourceSet {
+    /// Every topic that holds events.
+    pub const EVENTS: Self = Self(0b0111);
+    /// The topics whose events carry a `security_event`: an audit event may carry one too.
+    const SECURITY: Self = Self(0b0011);
+
+    /// The topics from which events of `rule` can come. A flood of access logs cannot stall a rule that reads none.
+    pub fn of(rule: &Rule) -> Self {
+        match &rule.pattern {
+            Pattern::Each(filter) => Self::of_filter(filter),
+            Pattern::Count(count) => Self::of_filter(&count.filter),
+            Pattern::Join(join) => Self(Self::of_filter(&join.left).0 | Self::of_filter(&join.right).0),
+        }
+    }
+
+    fn of_filter(filter: &Predicate) -> Self {
+        if demands_security_event(filter) {
+            Self::SECURITY
+        } else {
+            Self::EVENTS
+        }
+    }
+
+    /// Whether `topic` is in the set.
+    pub fn contains(self, topic: SourceTopic) -> bool {
+        self.0 & bit(topic) != 0
+    }
+
+    /// The clock that waits for the slowest partition of these topics.
+    pub fn clock(self) -> Clock {
+        Clock(self.0)
+    }
+
+    /// The set whose clock it is.
+    pub fn from_clock(clock: Clock) -> Self {
+        Self(clock.0)
+    }
+}
+
+fn bit(topic: SourceTopic) -> u8 {
+    match topic {
+        SourceTopic::Security => 0b0001,
+        SourceTopic::Audit => 0b0010,
+        SourceTopic::Access => 0b0100,
+        SourceTopic::Facts => 0b1000,
+    }
+}
+
+/// Whether no event without a `security_event` can pass.
+fn demands_security_event(filter: &Predicate) -> bool {
+    match filter {
+        Predicate::All(parts) => parts.iter().any(demands_security_event),
+        Predicate::Any(parts) => !parts.is_empty() && parts.iter().all(demands_security_event),
+        // Every test but `Exists` is unknown, so not passed, where the field is absent.
+        Predicate::Field { name, test } => {
+            name == "security_event"
+                && match test {
+                    Test::Exists | Test::Matches(_) | Test::Compare(..) | Test::In(_) | Test::Regex(_) => true,
+                }
+        }
+        Predicate::Not(_)
+        | Predicate::Service(_)
+        | Predicate::Word(_)
+        | Predicate::Hour(..)
+        | Predicate::Weekday(..) => false,
+    }
+}
