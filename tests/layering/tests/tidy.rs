@@ -156,3 +156,20 @@ fn no_file_names_a_place_of_one_machine() {
             .map(|place| format!("names {place}"))
     });
 }
+
+/// A document that names a file which is gone sends its reader nowhere.
+#[test]
+fn documents_name_files_that_exist() {
+    let folders = ["libs/", "services/", "tests/", "deploy/", "docs/", "rules/", "benches/"];
+    let is_pattern = |word: &str| word.contains(['*', '<', '…', ' ', '{']);
+    let mut wrong = Vec::new();
+    for file in layering::files().into_iter().filter(|file| file.ends_with(".md")) {
+        for word in layering::read(&file).split('`').skip(1).step_by(2) {
+            let names_file = folders.iter().any(|folder| word.starts_with(folder)) && !is_pattern(word);
+            if names_file && !layering::root().join(word).exists() {
+                wrong.push(format!("{file}: {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not in the repository:\n{}", wrong.join("\n"));
+}
