@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use broker::{Assignment, Effects, Error, Happened, Offset, Output, Reader, Record, Stage, Stopwatch, TopicPartition};
+use detection::{Matched, Matcher, Progress};
+use event::{Event, Fact, FactRecord, Source, SourcePartition, SourceTopic, Tick, topic};
+use ruleset::RuleSet;
+
+use crate::{Metrics, dead_letter};
+
+/// The most entries of one record of `facts`, so that it stays far below the record limit of the topic.
+const FACT_ENTRIES_MAX: usize = 500;
+
+/// What the stage has to know of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct MatchSettings {
+    /// Partitions of `facts`.
+    pub facts_partitions: u32,
+    /// Partitions of `alerts`.
+    pub alerts_partitions: u32,
+    /// How often the facts partitions are told how far the sources are.
+    pub tick_interval: Duration,
+}
+
+/// The first stage: events in; facts, ticks and the alerts of stateless rules out.
+pub struct MatchStage {
+    matcher: Matcher,
+    settings: MatchSettings,
+    progress: Progress,
+    now: Stopwatch,
+    ticked: Option<Duration>,
+    metrics: Metrics,
+}
+
+/// A source partition.
+pub struct MatchTask {
+    place: TopicPartition,
+    source: SourcePartition,
+    start: Offset,
+}
+
+impl MatchStage {
+    /// Evaluates `rules`.
+    pub fn new(rules: &RuleSet, settings: MatchSettings, now: Stopwatch, metrics: Metrics) -> Self {
+        Self {
+            matcher: Matcher::new(rules),
+            settings,
+            progress: Progress::default(),
+            now,
+            ticked: None,
+            metrics,
+        }
+    }
+
+    fn evaluate(&mut self, task: &MatchTask, record: &Record, matched: &mut Matched, effects: &mut Effects) {
+        self.progress.arrived(task.source, record.timestamp);
+        if record.header(topic::HEADER_HEARTBEAT).is_some() {
+            return self.metrics.heartbeats.inc();
+        }
+        if record.header(topic::HEADER_DERIVED).is_some() {
+            return self.metrics.derived.inc();
+        }
+        match Event::decode(record.value.as_deref().unwrap_or_default()) {
+            Ok(event) => {
+                let source = Source {
+                    partition: task.source,
+                    offset: record.offset,
+                };
+                self.matcher.evaluate(&event, source, record.timestamp, matched);
+                self.metrics.evaluated.inc();
+            }
+            Err(error) => {
+                effects
+                    .outputs
+                    .push(dead_letter(&task.place, record, error.to_string()));
+                self.metrics.dead_letters.inc();
+            }
+        }
+    }
+
+    fn send(&self, matched: &Matched, effects: &mut Effects) {
+        for fact in matched.facts() {
+            for entries in fact.entries.chunks(FACT_ENTRIES_MAX) {
+                let part = FactRecord::Fact(Fact {
+                    entries: entries.to_vec(),
+                    ..head(fact)
+                });
+                let partitions = self.settings.facts_partitions;
+                effects.outputs.push(Output::keyed(
+                    topic::FACTS,
+                    partitions,
+                    fact.key.as_bytes(),
+                    part.encode(),
+                ));
+            }
+        }
+        for alert in &matched.alerts {
+            let partitions = self.settings.alerts_partitions;
+            effects.outputs.push(Output::keyed(
+                topic::ALERTS,
+                partitions,
+                alert.record_key().as_bytes(),
+                alert.encode(),
+            ));
+        }
+        self.metrics.matched(matched);
+    }
+}
+
+/// A fact without its entries.
+fn head(fact: &Fact) -> Fact {
+    let Fact {
+        rule,
+        level,
+        side,
+        key,
+        names,
+        ..
+    } = fact;
+    Fact {
+        rule: *rule,
+        level: *level,
+        side: *side,
+        key: key.clone(),
+        names: names.clone(),
+        entries: Vec::new(),
+    }
+}
+
+impl Stage for MatchStage {
+    type Task = MatchTask;
+
+    fn open(&mut self, assignment: &Assignment, reader: &mut dyn Reader) -> Result<MatchTask, Error> {
+        let place = &assignment.partition;
+        let topic = SourceTopic::from_name(&place.topic);
+        let topic = topic.ok_or_else(|| Error::Misconfigured(format!("{place} holds no events")))?;
+        let source = SourcePartition {
+            topic,
+            partition: place.partition,
+        };
+        let start = match assignment.committed {
+            Some(committed) => committed,
+            None => reader.bounds(place)?.0,
+        };
+        Ok(MatchTask {
+            place: place.clone(),
+            source,
+            start,
+        })
+    }
+
+    /// The stage has no state: what it knows of a partition's progress comes back with the next record.
+    fn restore(&mut self, task: &mut MatchTask, _: &mut dyn Reader) -> Result<Option<Offset>, Error> {
+        Ok(Some(task.start))
+    }
+
+    fn process(&mut self, task: &mut MatchTask, records: Vec<Record>, effects: &mut Effects) -> Result<(), Error> {
+        let mut matched = Matched::default();
+        for record in &records {
+            self.evaluate(task, record, &mut matched, effects);
+        }
+        self.send(&matched, effects);
+        Ok(())
+    }
+
+    fn wants_commit(&mut self) -> bool {
+        let due = |ticked: Duration| (self.now)().saturating_sub(ticked) >= self.settings.tick_interval;
+        self.ticked.is_none_or(due)
+    }
+
+    /// After the facts of the transaction: how far the sources of this worker are, to every facts partition.
+    fn complete(&mut self, effects: &mut Effects) {
+        if !self.wants_commit() {
+            return;
+        }
+        self.ticked = Some((self.now)());
+        let watermarks = self.progress.watermarks();
+        if watermarks.is_empty() {
+            return;
+        }
+        self.metrics.watermarks(&watermarks);
+        let tick = FactRecord::Tick(Tick {
+            level: 0,
+            rule_set: self.matcher.rule_set(),
+            watermarks,
+        })
+        .encode();
+        for partition in 0..self.settings.facts_partitions {
+            let value = Some(tick.clone().into());
+            effects.outputs.push(Output {
+                topic: topic::FACTS.into(),
+                partition,
+                key: None,
+                value,
+                headers: Vec::new(),
+            });
+        }
+    }
+
+    fn close(&mut self, _: &TopicPartition, task: MatchTask) {
+        self.progress.forget(task.source);
+    }
+
+    fn observe(&mut self, happened: &Happened) {
+        self.metrics.happened("match", happened);
+    }
+}
