@@ -7,6 +7,7 @@
 //!
 //! They see the working tree as git does: tracked files, and new ones that are not ignored.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +22,9 @@ pub const PURE: [&str; 8] = [
     "alerting",
     "archive",
 ];
+
+/// What images are built for; what is linked elsewhere may differ.
+const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// The folder of the workspace.
 ///
@@ -75,8 +79,31 @@ pub fn cargo_metadata() -> String {
         "1",
         "--locked",
         "--filter-platform",
-        "x86_64-unknown-linux-gnu",
+        PLATFORM,
     ])
+}
+
+/// The C libraries that a crate links when it is built by itself, each with its version and features.
+///
+/// # Panics
+/// If cargo fails.
+#[must_use]
+pub fn c_libraries(name: &str) -> BTreeSet<String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let tree = [
+        &cargo,
+        "tree",
+        "--locked",
+        "-p",
+        name,
+        "-e",
+        "normal,build,dev",
+        "--target",
+        PLATFORM,
+    ];
+    let printed = run(&[&tree[..], &["--prefix", "none", "--format", "{p} [{f}]"]].concat());
+    let lines = printed.lines().map(|line| line.trim_end_matches(" (*)").to_owned());
+    lines.filter(|line| line.contains("-sys v")).collect()
 }
 
 fn run(command: &[&str]) -> String {

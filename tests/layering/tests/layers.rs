@@ -274,3 +274,27 @@ fn the_simulation_links_no_c() {
         "sim must not link {wrong:?}; see: cargo tree -p sim -e normal -i <crate>"
     );
 }
+
+/// Features are the union over the crates that are built together. If one of ours, built by itself, asks for fewer, then
+/// `cargo test -p` of it compiles RocksDB, a quarter of an hour, or librdkafka a second time.
+#[test]
+fn rocksdb_and_librdkafka_are_compiled_once() {
+    let all = layering::c_libraries("tidewatch");
+    assert!(
+        all.iter().any(|library| library.starts_with("librocksdb-sys ")),
+        "cargo tree was misread: {all:?}"
+    );
+    for (name, _) in LAYERS {
+        let own = layering::c_libraries(name);
+        if own
+            .iter()
+            .any(|library| library.starts_with("librocksdb-sys ") || library.starts_with("rdkafka-sys "))
+        {
+            let other: Vec<&String> = own.difference(&all).collect();
+            assert!(
+                other.is_empty(),
+                "{name} by itself has features that tidewatch has not: {other:?}"
+            );
+        }
+    }
+}
