@@ -44,7 +44,7 @@ pub struct KafkaSession {
     producer: Option<TransactionalProducer>,
     assigned: BTreeSet<TopicPartition>,
     /// Announced as revoked, and given up with the next poll.
-    giving_up: Vec<TopicPartition>,
+    giving_up: Option<Vec<TopicPartition>>,
     /// Taken from the client and not yet returned.
     batches: VecDeque<Batch>,
     reader: Option<KafkaReader>,
@@ -86,7 +86,7 @@ impl KafkaSession {
             consumer: Some(consumer),
             producer: None,
             assigned: BTreeSet::new(),
-            giving_up: Vec::new(),
+            giving_up: None,
             batches: VecDeque::new(),
             reader: None,
             names: names.clone(),
@@ -182,26 +182,37 @@ impl KafkaSession {
         Ok(())
     }
 
-    /// Answers the oldest rebalance. What is to be handed over stays ours until the next poll.
+    /// Answers rebalances up to one that the worker must know of. What is to be handed over stays ours until the next poll.
     fn rebalance(&mut self) -> Result<Option<Polled>, Error> {
-        let Some(rebalance) = self.consumer().context().next() else {
-            return Ok(None);
-        };
-        let polled = match rebalance {
-            Rebalance::Assign(partitions) => Polled::Assigned(self.take_up(&partitions)?),
-            Rebalance::Revoke(partitions) => {
-                self.batches.retain(|batch| !partitions.contains(&batch.partition));
-                self.giving_up.clone_from(&partitions);
-                Polled::Revoked(partitions)
+        while let Some(rebalance) = self.consumer().context().next() {
+            let polled = match rebalance {
+                Rebalance::Assign(partitions) => Polled::Assigned(self.take_up(&partitions)?),
+                Rebalance::Revoke(partitions) => {
+                    self.batches.retain(|batch| !partitions.contains(&batch.partition));
+                    self.giving_up = Some(partitions.clone());
+                    Polled::Revoked(partitions)
+                }
+                Rebalance::Lose(partitions) => {
+                    self.batches.retain(|batch| !partitions.contains(&batch.partition));
+                    self.give_up(&partitions)?;
+                    Polled::Lost(partitions)
+                }
+            };
+            self.consumer().context().answered();
+            // A member that comes last is at first assigned nothing: the group wants an answer, the worker has no use for it.
+            if !is_empty(&polled) {
+                return Ok(Some(polled));
             }
-            Rebalance::Lose(partitions) => {
-                self.batches.retain(|batch| !partitions.contains(&batch.partition));
-                self.give_up(&partitions)?;
-                Polled::Lost(partitions)
-            }
-        };
-        self.consumer().context().answered();
-        Ok(Some(polled))
+            self.hand_over()?;
+        }
+        Ok(None)
+    }
+
+    /// Gives up what was announced as revoked.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        self.giving_up
+            .take()
+            .map_or(Ok(()), |partitions| self.give_up(&partitions))
     }
 
     /// Takes what the client has: waits for the first record, then goes on for a moment.
@@ -313,10 +324,7 @@ impl KafkaSession {
 
 impl Session for KafkaSession {
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error> {
-        let giving_up = std::mem::take(&mut self.giving_up);
-        if !giving_up.is_empty() {
-            self.give_up(&giving_up)?;
-        }
+        self.hand_over()?;
         if self.producer.is_none() {
             let assignments = self.recover()?;
             if !assignments.is_empty() {
@@ -387,10 +395,7 @@ impl KafkaSession {
 
     /// Answers everything that the group waits for: closing with an unanswered rebalance hangs.
     fn settle(&mut self) -> Result<(), Error> {
-        let giving_up = std::mem::take(&mut self.giving_up);
-        if !giving_up.is_empty() {
-            self.give_up(&giving_up)?;
-        }
+        self.hand_over()?;
         while let Some(rebalance) = self.consumer().context().next() {
             match rebalance {
                 Rebalance::Assign(partitions) => drop(self.take_up(&partitions)?),
@@ -399,6 +404,15 @@ impl KafkaSession {
             self.consumer().context().answered();
         }
         Ok(())
+    }
+}
+
+/// Whether it is news of no partition.
+fn is_empty(polled: &Polled) -> bool {
+    match polled {
+        Polled::Assigned(assignments) => assignments.is_empty(),
+        Polled::Revoked(partitions) | Polled::Lost(partitions) => partitions.is_empty(),
+        Polled::Records(_) | Polled::Idle => false,
     }
 }
 
