@@ -289,10 +289,9 @@ fn exact(literal: &str, whole: bool) -> Value {
             return Value::Number(number);
         }
     }
-    let double = literal.parse::<f64>().ok();
-    let same =
-        double.filter(|double| decimal(literal).is_some_and(|number| Some(number) == decimal(&format!("{double:e}"))));
-    match same.and_then(Number::from_f64) {
+    let double = literal.parse().ok().and_then(Number::from_f64);
+    // Compared with what will be written of it, for two spellings of one double can be equally short.
+    match double.filter(|double| decimal(literal).is_some_and(|number| Some(number) == decimal(&double.to_string()))) {
         Some(number) => Value::Number(number),
         None => Value::String(literal.to_owned()),
     }

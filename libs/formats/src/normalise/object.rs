@@ -174,7 +174,7 @@ pub(super) fn draft(mut fields: Map<String, Value>, context: &Context) -> Draft 
         keep(&mut draft, name, value);
     }
     for claim in claims.best.into_iter().flatten() {
-        if !set(&mut draft, &claim, &context.zone) && claim.rank <= OUTER {
+        if !set(&mut draft, &claim, &context.zone) {
             keep(&mut draft, claim.name, claim.value);
         }
     }
@@ -235,8 +235,8 @@ fn is_absent(value: Option<&Value>) -> bool {
     value.is_none_or(|value| value.is_null() || value.as_str() == Some(""))
 }
 
-/// The last rank of what stood beside the canonical fields, not in metadata.
-const OUTER: u8 = 1;
+/// The rank of an alias; canonical names come before it, and what metadata says after it.
+const ALIAS: u8 = 1;
 
 /// The value of every canonical field, and what else stood beside them.
 fn claim(fields: Map<String, Value>, metadata: &Map<String, Value>) -> (Claims, Vec<(String, Value)>) {
@@ -250,7 +250,7 @@ fn claim(fields: Map<String, Value>, metadata: &Map<String, Value>) -> (Claims, 
             Some(field) => Some((field, 0)),
             None => Field::alias(&name)
                 .or_else(|| Field::outer_alias(&name))
-                .map(|field| (field, OUTER)),
+                .map(|field| (field, ALIAS)),
         };
         let loser = match known {
             Some((field, rank)) if fits(field, rank, &value) => claims.enter(Claim {

@@ -80,6 +80,13 @@ fn rule_2_a_call_with_title_and_data_is_put_right() {
         (event.field("reason"), event.field("env")),
         (Some("password".into()), Some("prod".into()))
     );
+    let over =
+        json!({"service": "SECURITY: x", "level": "warn", "message": {"env": "test"}, "metadata": {"env": "prod"}});
+    assert_eq!(
+        decode(&over).event.metadata["env"],
+        "test",
+        "the SDK lays a call's data over its global metadata"
+    );
     let bare = json!({"service": "SECURITY: login_failed", "level": "warn", "message": data, "metadata": {}});
     check(&bare, expected, &[Note::CallRepaired]);
     check(
