@@ -194,6 +194,11 @@ impl Outbox {
         self.later.retain(|(_, turn)| keep(turn.id));
     }
 
+    /// Whether an attempt is in the air.
+    pub fn has_attempts(&self) -> bool {
+        !self.flying.is_empty()
+    }
+
     /// Whether nothing waits and nothing is in the air.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
