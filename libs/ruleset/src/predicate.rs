@@ -19,7 +19,8 @@ pub enum Predicate {
     /// `service:x`: the event's service or its `metadata.service` fits; and for `security` any event that carries a
     /// `security_event`.
     Service(TextPattern),
-    /// A bare word: a tag of the event, or a term in its message; without regard to case.
+    /// A bare word or a quoted phrase: a tag of the event, or a term in its message; without regard to case. The words
+    /// of a phrase stand in the message in that order, next to each other.
     Word(String),
     /// The hour of the effective time in the rule's zone, 0 to 23.
     Hour(Comparison, i64),

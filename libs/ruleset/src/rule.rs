@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use event::{SemanticHash, Severity};
 
+use crate::meaning::meaning;
 use crate::{Message, Predicate, RuleTest};
 
 /// A validated rule: the one typed form that every rule language compiles to. The engine knows no syntax.
@@ -30,6 +31,10 @@ pub struct Rule {
     pub hash: SemanticHash,
     /// The file it was read from, for messages to its author.
     pub file: String,
+    /// What to do when it fires: a link or a sentence.
+    pub runbook: Option<String>,
+    /// Where to read more.
+    pub references: Vec<String>,
     /// The tests in its file.
     pub tests: Vec<RuleTest>,
 }
@@ -125,6 +130,11 @@ impl Rule {
         }
     }
 
+    /// The canonical text of what it means. [`Rule::hash`] is its hash.
+    pub fn meaning(&self) -> String {
+        meaning(&self.pattern, &self.timing)
+    }
+
     /// Whether correlate has to keep state for it.
     pub fn is_stateful(&self) -> bool {
         !matches!(self.pattern, Pattern::Each(_))
@@ -157,7 +167,11 @@ impl RuleSet {
 
     /// A hash over the ids and meanings of all rules, whatever order they were loaded in.
     pub fn hash(&self) -> SemanticHash {
-        let lines: Vec<_> = self.rules.iter().map(|rule| format!("{} {}", rule.id, rule.hash)).collect();
+        let lines: Vec<_> = self
+            .rules
+            .iter()
+            .map(|rule| format!("{} {}", rule.id, rule.hash))
+            .collect();
         SemanticHash::new(&lines.join("\n"))
     }
 }

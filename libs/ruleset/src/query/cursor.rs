@@ -1,0 +1,215 @@
+use std::ops::Range;
+
+use event::Severity;
+
+use super::token::{Token, TokenKind};
+use crate::Comparison;
+use crate::error::{Fault, Given, quoted};
+
+/// Reads the tokens of one part of a query, left to right.
+pub(crate) struct Cursor<'t, 'n> {
+    tokens: &'t [Token],
+    end: usize,
+    pub(crate) notes: &'n mut Notes,
+}
+
+/// A word or a phrase.
+pub(crate) struct Text<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) is_quoted: bool,
+    pub(crate) at: Range<usize>,
+}
+
+/// What is noticed while reading, and judged when everything has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) warnings: Vec<Fault>,
+    /// The severities that the query names one by one, and not to leave them out.
+    pub(crate) severities: Vec<Given<Severity>>,
+    /// How many regular expressions there are.
+    pub(crate) regexes: usize,
+}
+
+impl Notes {
+    /// Notes a value that `field` has to be equal to, if it is a severity.
+    pub(crate) fn severity(&mut self, field: &str, value: &str, at: &Range<usize>) {
+        if let (Ok(value), "severity") = (value.parse(), field) {
+            self.severities.push(Given { value, at: at.clone() });
+        }
+    }
+
+    /// The warnings, among them: a severity is named, but none that is worse.
+    pub(crate) fn into_warnings(mut self) -> Vec<Fault> {
+        if let Some(worst) = self.severities.iter().max_by_key(|given| given.value)
+            && worst.value > Severity::Low
+            && worst.value < Severity::Critical
+        {
+            let message = format!(
+                "this leaves out events worse than {0}: `| where severity >= {0}` takes them in",
+                worst.value
+            );
+            self.warnings.push(Fault::new(worst.at.clone(), message));
+        }
+        self.warnings
+    }
+}
+
+impl<'t, 'n> Cursor<'t, 'n> {
+    pub(crate) fn new(tokens: &'t [Token], end: usize, notes: &'n mut Notes) -> Self {
+        Self { tokens, end, notes }
+    }
+
+    pub(crate) fn peek(&self) -> Option<&'t TokenKind> {
+        self.tokens.first().map(|token| &token.kind)
+    }
+
+    /// The place of the next token, or the end.
+    pub(crate) fn here(&self) -> Range<usize> {
+        self.tokens
+            .first()
+            .map_or(self.end..self.end + 1, |token| token.at.clone())
+    }
+
+    /// Steps over `kind` if it is next.
+    pub(crate) fn take(&mut self, kind: &TokenKind) -> bool {
+        let found = self.peek() == Some(kind);
+        if found {
+            self.tokens = &self.tokens[1..];
+        }
+        found
+    }
+
+    pub(crate) fn bar(&mut self) -> bool {
+        self.take(&TokenKind::Pipe)
+    }
+
+    pub(crate) fn comma(&mut self) -> bool {
+        self.take(&TokenKind::Comma)
+    }
+
+    pub(crate) fn equals(&mut self) -> bool {
+        self.take(&TokenKind::Compare(Comparison::Equal))
+    }
+
+    /// Steps over a comparison, if it is next.
+    pub(crate) fn comparison(&mut self) -> Option<Comparison> {
+        let Some(TokenKind::Compare(comparison)) = self.peek() else {
+            return None;
+        };
+        self.tokens = &self.tokens[1..];
+        Some(*comparison)
+    }
+
+    /// Steps over a word of the language, in either case, if it is next.
+    pub(crate) fn keyword(&mut self, keyword: &str) -> bool {
+        let found = matches!(self.peek(), Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        if found {
+            self.tokens = &self.tokens[1..];
+        }
+        found
+    }
+
+    /// Whether `AND`, `OR` or `NOT` is next.
+    pub(crate) fn is_at_keyword(&self) -> bool {
+        let keywords = ["AND", "OR", "NOT"];
+        matches!(self.peek(), Some(TokenKind::Word(word)) if keywords.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    }
+
+    /// The next token, if it is a word.
+    pub(crate) fn word(&mut self, expected: &str) -> Result<(&'t str, Range<usize>), Fault> {
+        match self.tokens.split_first() {
+            Some((
+                Token {
+                    kind: TokenKind::Word(word),
+                    at,
+                },
+                rest,
+            )) => {
+                self.tokens = rest;
+                Ok((word, at.clone()))
+            }
+            _ => Err(self.expected(expected)),
+        }
+    }
+
+    /// The next token, if it is a word or a phrase.
+    pub(crate) fn text(&mut self, expected: &str) -> Result<Text<'t>, Fault> {
+        let (text, is_quoted) = match self.peek() {
+            Some(TokenKind::Word(word)) => (word, false),
+            Some(TokenKind::Phrase(phrase)) => (phrase, true),
+            Some(
+                TokenKind::Compare(_)
+                | TokenKind::Tilde
+                | TokenKind::Open
+                | TokenKind::Close
+                | TokenKind::Comma
+                | TokenKind::Pipe,
+            )
+            | None => return Err(self.expected(expected)),
+        };
+        let at = self.here();
+        self.tokens = &self.tokens[1..];
+        Ok(Text { text, is_quoted, at })
+    }
+
+    pub(crate) fn open(&mut self, expected: &str) -> Result<(), Fault> {
+        if self.take(&TokenKind::Open) {
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
+    }
+
+    pub(crate) fn close(&mut self) -> Result<(), Fault> {
+        if self.take(&TokenKind::Close) {
+            Ok(())
+        } else {
+            Err(self.expected("`)`"))
+        }
+    }
+
+    /// Nothing may be left.
+    pub(crate) fn finish(&self, expected: &str) -> Result<(), Fault> {
+        if self.tokens.is_empty() {
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
+    }
+
+    /// The fault that something else stands here.
+    pub(crate) fn expected(&self, expected: &str) -> Fault {
+        let message = match self.peek() {
+            None => format!("expected {expected}"),
+            Some(kind) => format!("expected {expected}, found {}{}", described(kind), hint(kind)),
+        };
+        Fault::new(self.here(), message)
+    }
+}
+
+fn described(kind: &TokenKind) -> String {
+    match kind {
+        TokenKind::Word(word) => quoted(word),
+        TokenKind::Phrase(phrase) => quoted(&format!("\"{phrase}\"")),
+        TokenKind::Compare(_) => "a comparison".to_owned(),
+        TokenKind::Tilde => "`~`".to_owned(),
+        TokenKind::Open => "`(`".to_owned(),
+        TokenKind::Close => "`)`".to_owned(),
+        TokenKind::Comma => "`,`".to_owned(),
+        TokenKind::Pipe => "`|`".to_owned(),
+    }
+}
+
+fn hint(kind: &TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Compare(_) | TokenKind::Tilde => {
+            ": comparisons go in a stage, `| where field = value`; a value with such a sign in it goes in quotes"
+        }
+        TokenKind::Word(_)
+        | TokenKind::Phrase(_)
+        | TokenKind::Open
+        | TokenKind::Close
+        | TokenKind::Comma
+        | TokenKind::Pipe => "",
+    }
+}

@@ -1,0 +1,167 @@
+//! Rule files: YAML documents, each one rule with its tests.
+
+mod reader;
+mod rule;
+mod test_section;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use event::SemanticHash;
+
+use crate::error::{Fault, Source};
+use crate::{Place, Rule, RuleError, RuleSet, RuleWarning};
+use reader::Reader;
+use rule::Located;
+use yaml::Node;
+
+/// The rules of one file, in its order.
+#[derive(Debug)]
+pub struct RuleFile {
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// What is likely a mistake.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// The rules of all files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules. May be none: a detector that would run none has to say so.
+    pub rule_set: RuleSet,
+    /// What is likely a mistake.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// Reads a rule file: one rule, or several documents separated by `---`.
+///
+/// # Errors
+/// Everything that is wrong with it, as far as it can be read; a fault of the YAML itself hides the rest.
+pub fn parse(file: &str, text: &str) -> Result<RuleFile, Vec<RuleError>> {
+    let Loading {
+        located,
+        errors,
+        warnings,
+        ..
+    } = Loading::of([(file, text)]);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(RuleFile {
+        rules: located.into_iter().map(|located| located.rule).collect(),
+        warnings,
+    })
+}
+
+/// Reads rule files into one set. The names are for messages to people.
+///
+/// # Errors
+/// Everything that is wrong with all of them; also two rules of the same id, and two that mean the same: their state
+/// would be the same.
+pub fn load<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Loaded, Vec<RuleError>> {
+    let Loading {
+        located,
+        errors,
+        warnings,
+        ..
+    } = Loading::of(files);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Loaded {
+        rule_set: RuleSet::new(located.into_iter().map(|located| located.rule)),
+        warnings,
+    })
+}
+
+/// What has been read of some files.
+#[derive(Default)]
+struct Loading {
+    located: Vec<Located>,
+    errors: Vec<RuleError>,
+    warnings: Vec<RuleWarning>,
+    /// How many regular expressions the rules have.
+    regexes: usize,
+}
+
+/// The most regular expressions of a rule set: the worst take a megabyte and 20 ms to compile, each.
+const REGEX_COUNT_MAX: usize = 500;
+
+impl Loading {
+    fn of<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Self {
+        let mut loading = Self::default();
+        for (file, text) in files {
+            loading.read(file.as_ref(), text.as_ref());
+        }
+        loading.refuse_twins();
+        loading
+    }
+
+    fn read(&mut self, file: &str, text: &str) {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = Reader::new(Source { file, text });
+        let documents = reader.keep(yaml::documents(reader.source));
+        match documents {
+            Some(documents) if documents.is_empty() => reader.refuse(&Fault::new(0..1, "this file holds no rule")),
+            Some(documents) => self.read_documents(&mut reader, documents),
+            None => {}
+        }
+        reader
+            .errors
+            .sort_by_key(|error| (error.place.line, error.place.column));
+        reader
+            .warnings
+            .sort_by_key(|warning| (warning.place.line, warning.place.column));
+        self.errors.append(&mut reader.errors);
+        self.warnings.append(&mut reader.warnings);
+    }
+
+    fn read_documents(&mut self, reader: &mut Reader, documents: Vec<Node>) {
+        for document in documents {
+            let at = document.at.start..document.at.start + 1;
+            let Some(located) = rule::rule(reader, document) else {
+                if reader.is_full() {
+                    return;
+                }
+                continue;
+            };
+            self.regexes += located.regexes;
+            if self.regexes > REGEX_COUNT_MAX {
+                let message = format!("with this rule there are more than {REGEX_COUNT_MAX} regular expressions");
+                return reader.refuse(&Fault::new(at, message));
+            }
+            self.located.push(located);
+        }
+    }
+
+    /// Refuses every rule that has the id or the meaning of one before it.
+    fn refuse_twins(&mut self) {
+        let mut ids: BTreeMap<&str, &Place> = BTreeMap::new();
+        let mut meanings: BTreeMap<SemanticHash, &Located> = BTreeMap::new();
+        let mut twins = Vec::new();
+        for located in &self.located {
+            let Located { rule, id, query, .. } = located;
+            if let Some(first) = ids.insert(&rule.id, id) {
+                let message = format!("the id `{}` is taken by {}:{}", rule.id, first.file, first.line);
+                twins.push(RuleError {
+                    place: id.clone(),
+                    message,
+                });
+            } else if let Some(first) = meanings.insert(rule.hash, located) {
+                let Place { file, line, .. } = &first.query;
+                let message = format!(
+                    "this rule means the same as `{}` in {file}:{line}: they would share their state",
+                    first.rule.id
+                );
+                twins.push(RuleError {
+                    place: query.clone(),
+                    message,
+                });
+            }
+        }
+        self.errors.append(&mut twins);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The six rules of the guide: as text, as meaning, and the documentation's examples beside them.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the rules, the documentation and the golden file are read"
+)]
+
+use std::path::{Path, PathBuf};
+
+use ruleset::{Loaded, Pattern, Rule, load};
+
+/// Each: the file, the query and the message, character for character.
+const GUIDE: [(&str, &str, &str); 6] = [
+    (
+        "brute_force.yml",
+        "service:security AND security_event:login_failed | window 5m | group by source_ip | count > 10",
+        "Brute force attack detected from {source_ip}",
+    ),
+    (
+        "account_takeover.yml",
+        "service:security AND security_event:login_success AND new_device_login | join (security_event:password_reset_requested) on user_id | within 24h",
+        "Possible account takeover for user {user_id}",
+    ),
+    (
+        "privilege_escalation.yml",
+        "service:security AND security_event:role_changed | where metadata.new_role = \"admin\"",
+        "User {target_id} promoted to admin by {user_id}",
+    ),
+    (
+        "api_abuse.yml",
+        "service:security AND security_event:rate_limit_exceeded | window 1h | group by source_ip | count > 50",
+        "Sustained API abuse from {source_ip}",
+    ),
+    (
+        "impossible_travel.yml",
+        "service:security AND security_event:impossible_travel",
+        "Impossible travel detected for user {user_id}",
+    ),
+    (
+        "admin_off_hours.yml",
+        "service:security AND severity:high | where hour >= 22 OR hour <= 6 | where user_role = \"admin\"",
+        "Admin activity outside business hours",
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn guide() -> Vec<(String, String)> {
+    let folder = root().join("rules/guide");
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths
+        .map(|path| {
+            (
+                path.file_name().expect("a file").to_string_lossy().into_owned(),
+                read(&path),
+            )
+        })
+        .collect()
+}
+
+fn loaded() -> Loaded {
+    load(guide()).unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
+#[test]
+fn the_queries_and_messages_are_the_guides_own() {
+    let files = guide();
+    assert_eq!(files.len(), GUIDE.len());
+    for (name, query, message) in GUIDE {
+        let (_, text) = files
+            .iter()
+            .find(|(file, _)| file == name)
+            .unwrap_or_else(|| panic!("{name} is not there"));
+        assert!(text.contains(&format!("\nquery: {query}\n")), "{name}");
+        assert!(text.contains(&format!("\nmessage: {message}\n")), "{name}");
+    }
+}
+
+#[test]
+fn every_rule_has_a_test_that_fires_and_one_that_does_not() {
+    for rule in loaded().rule_set.rules() {
+        assert!(
+            rule.tests.iter().any(|test| !test.expect.is_empty()),
+            "{} never fires",
+            rule.id
+        );
+        assert!(
+            rule.tests.iter().any(|test| test.expect.is_empty()),
+            "{} is never silent",
+            rule.id
+        );
+    }
+}
+
+/// The guide's sixth rule has two things that its author is told: it leaves out critical events, and its message
+/// names nobody.
+#[test]
+fn the_warnings_are_the_two_that_the_guide_deserves() {
+    let warnings = loaded().warnings;
+    let told: Vec<_> = warnings
+        .iter()
+        .map(|warning| (warning.place.file.as_str(), warning.message.as_str()))
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|(file, _)| *file == "admin_off_hours.yml"), "{told:?}");
+    assert!(
+        told.iter().any(|(_, message)| message.contains("severity >= high")),
+        "{told:?}"
+    );
+    assert!(
+        told.iter().any(|(_, message)| message.contains("names nothing")),
+        "{told:?}"
+    );
+}
+
+/// State is kept by the hash of the meaning: a change here is a decision to forget the state of every user of the
+/// rule. `GOLDEN=write` writes the file.
+#[test]
+fn the_meanings_of_the_guide_have_not_drifted() {
+    let written: Vec<_> = loaded().rule_set.rules().iter().map(|rule| in_full(rule)).collect();
+    let written = written.join("\n");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/meanings.txt");
+    if std::env::var_os("GOLDEN").is_some_and(|how| how == "write") {
+        std::fs::write(&path, &written).expect("the golden file can be written");
+    }
+    assert_eq!(read(&path), written);
+}
+
+fn in_full(rule: &Rule) -> String {
+    format!("{} {}\n{}\n", rule.id, rule.hash, rule.meaning())
+}
+
+/// In `docs/rules.md` a block marked `query` has one query a line, and a block marked `yaml` is a rule file.
+#[test]
+fn every_example_of_the_documentation_loads() {
+    let text = read(&root().join("docs/rules.md"));
+    let blocks = |kind: &str| -> Vec<String> {
+        let fence = format!("```{kind}\n");
+        let parts = text.split(&fence).skip(1);
+        parts
+            .map(|part| part.split("```").next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let queries: Vec<String> = blocks("query")
+        .iter()
+        .flat_map(|block| block.lines())
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        queries.len() > 20 && blocks("yaml").len() > 1,
+        "the examples are not found"
+    );
+    for query in queries {
+        let rule =
+            format!("id: example\ntitle: Example\nseverity: low\nmessage: \"{{user_id}}\"\nquery: |\n  {query}\n");
+        assert!(
+            load([("example", &rule)]).is_ok(),
+            "{}",
+            load([("example", &rule)]).expect_err("it fails")[0]
+        );
+    }
+    for rule in blocks("yaml") {
+        assert!(
+            load([("docs/rules.md", &rule)]).is_ok(),
+            "{}",
+            load([("docs/rules.md", &rule)]).expect_err("it fails")[0]
+        );
+    }
+}
+
+#[test]
+fn the_six_are_two_counts_a_join_and_three_for_single_events() {
+    let kinds = |wanted: fn(&Pattern) -> bool| {
+        loaded()
+            .rule_set
+            .rules()
+            .iter()
+            .filter(|rule| wanted(&rule.pattern))
+            .count()
+    };
+    assert_eq!(kinds(|pattern| matches!(pattern, Pattern::Count(_))), 2);
+    assert_eq!(kinds(|pattern| matches!(pattern, Pattern::Join(_))), 1);
+    assert_eq!(kinds(|pattern| matches!(pattern, Pattern::Each(_))), 3);
+}
