@@ -9,7 +9,7 @@ use crate::{
     ArchiveTier, Digest, Encoder, Format, Kind, Manifest, Policy, Put, RecordError, Summary, Writer, data_name,
 };
 
-/// When a segment is full. Whatever comes first.
+/// When a segment is full, whatever comes first. Asked after each batch, so a segment may exceed them by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// So many bytes of the object, compressed.

@@ -42,6 +42,16 @@ pub struct AccessKey {
     pub secret: SecretString,
 }
 
+impl AccessKey {
+    /// A key of these two halves.
+    pub fn new(id: impl Into<String>, secret: impl Into<SecretString>) -> Self {
+        Self {
+            id: id.into(),
+            secret: secret.into(),
+        }
+    }
+}
+
 impl fmt::Debug for AccessKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "AccessKey({})", self.id)
