@@ -224,6 +224,11 @@ impl<S: Session, G: Stage> Worker<S, G> {
         self.tasks.iter().map(|(partition, owned)| (partition, &owned.task))
     }
 
+    /// The session, to ask it things.
+    pub fn session(&self) -> &S {
+        &self.session
+    }
+
     /// Ends the worker and gives the session back, without a commit.
     pub fn into_session(self) -> S {
         self.session

@@ -28,6 +28,8 @@ pub struct MatchStage {
     progress: Progress,
     now: Stopwatch,
     ticked: Option<Duration>,
+    /// Something arrived since the last tick.
+    moved: bool,
     metrics: Metrics,
 }
 
@@ -47,12 +49,14 @@ impl MatchStage {
             progress: Progress::default(),
             now,
             ticked: None,
+            moved: false,
             metrics,
         }
     }
 
     fn evaluate(&mut self, task: &MatchTask, record: &Record, matched: &mut Matched, effects: &mut Effects) {
         self.progress.arrived(task.source, record.timestamp);
+        self.moved = true;
         if record.header(topic::HEADER_HEARTBEAT).is_some() {
             return self.metrics.heartbeats.inc();
         }
@@ -164,7 +168,7 @@ impl Stage for MatchStage {
 
     fn wants_commit(&mut self) -> bool {
         let due = |ticked: Duration| (self.now)().saturating_sub(ticked) >= self.settings.tick_interval;
-        self.ticked.is_none_or(due)
+        self.moved && self.ticked.is_none_or(due)
     }
 
     /// After the facts of the transaction: how far the sources of this worker are, to every facts partition.
@@ -173,10 +177,8 @@ impl Stage for MatchStage {
             return;
         }
         self.ticked = Some((self.now)());
+        self.moved = false;
         let watermarks = self.progress.watermarks();
-        if watermarks.is_empty() {
-            return;
-        }
         self.metrics.watermarks(&watermarks);
         let tick = FactRecord::Tick(Tick {
             level: 0,

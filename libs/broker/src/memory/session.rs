@@ -70,6 +70,12 @@ impl Session {
         self.member
     }
 
+    /// Behaves as after a commit that failed for a reason of the broker: everything is announced again.
+    pub fn abort(&mut self, reason: &str) -> Error {
+        self.reset = true;
+        Error::Aborted(reason.to_owned())
+    }
+
     /// Ends the session as a killed process does: the group believes it is alive until [`Log::evict`].
     pub fn crash(mut self) {
         self.crashed = true;
