@@ -52,7 +52,9 @@ impl Health {
     /// What is dead, and why; empty when the process is alive.
     #[must_use]
     pub fn dead(&self) -> Vec<Obstacle> {
-        lock(&self.0.lives).iter().filter_map(Alive::obstacle).collect()
+        let now = Instant::now();
+        let lives = lock(&self.0.lives);
+        lives.iter().filter_map(|life| life.obstacle(now)).collect()
     }
 
     /// What is not ready, and why; empty when the process is ready. A process in which nothing has
@@ -124,13 +126,14 @@ impl Alive {
         *lock(&self.0.state) = State::Dead(reason.into());
     }
 
-    fn obstacle(&self) -> Option<Obstacle> {
+    fn obstacle(&self, now: Instant) -> Option<Obstacle> {
         let reason = match &*lock(&self.0.state) {
             State::Finished => return None,
             State::Dead(reason) => reason.clone(),
             State::Running => {
                 let last_beat = Duration::from_millis(self.0.last_beat.load(Ordering::Relaxed));
-                let silence = self.0.since.elapsed().saturating_sub(last_beat);
+                let running = now.saturating_duration_since(self.0.since);
+                let silence = running.saturating_sub(last_beat);
                 if silence <= self.0.limit {
                     return None;
                 }

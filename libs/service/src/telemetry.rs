@@ -10,6 +10,7 @@ mod format;
 use std::io::{self, Write};
 
 use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -60,15 +61,20 @@ impl LogSettings {
                     "log_level",
                     "what is logged: a level, or levels by target, as info,kafka=debug",
                 )
-                .accept(|level| match EnvFilter::builder().parse(level) {
-                    Ok(_) => Ok(()),
-                    Err(_) => {
-                        Err("must be error, warn, info, debug, trace or off, or a list of target=level".to_owned())
-                    }
-                })
+                .accept(|level| accept_level(level))
                 .default("info"),
         }
     }
+}
+
+/// A word that is no level would be taken as a target, and silence all others.
+fn accept_level(level: &str) -> Result<(), String> {
+    let mut directives = level.split(',');
+    let known = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    if directives.all(known) && EnvFilter::builder().parse(level).is_ok() {
+        return Ok(());
+    }
+    Err("must be off, error, warn, info, debug or trace, or a list with target=level".to_owned())
 }
 
 /// Starts logging for the whole process, panics included.

@@ -135,9 +135,23 @@ fn a_level_holds_for_all_or_for_a_target() {
 
 #[test]
 fn a_level_that_is_none_is_a_mistake() {
-    let variables = vec![("TIDEWATCH_TELEMETRY__LOG_LEVEL".into(), "info,=loud".into())];
-    let tree = Tree::load(&Sources { file: None, variables }).unwrap();
-    let problems = read(&tree, |reader| reader.section("telemetry", "", LogSettings::read));
-    let message = problems.unwrap_err().to_string();
-    assert!(message.contains("must be error, warn, info"), "{message}");
+    let cases = [
+        ("inof", false),
+        ("info,=loud", false),
+        ("info,kafka=loud", false),
+        ("info,kafka=debug", true),
+        ("off", true),
+    ];
+    for (level, accepted) in cases {
+        let variables = vec![("TIDEWATCH_TELEMETRY__LOG_LEVEL".into(), level.into())];
+        let tree = Tree::load(&Sources { file: None, variables }).unwrap();
+        let loaded = read(&tree, |reader| reader.section("telemetry", "", LogSettings::read));
+        match loaded {
+            Ok(loaded) => assert!(accepted && loaded.settings.level == level, "{level}"),
+            Err(problems) => {
+                let message = problems.to_string();
+                assert!(!accepted && message.contains("must be off, error"), "{message}");
+            }
+        }
+    }
 }
