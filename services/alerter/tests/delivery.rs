@@ -251,6 +251,33 @@ fn partitions_change_hands_without_a_loss() {
 }
 
 #[test]
+fn what_is_handed_over_is_committed_first() {
+    let world = World::new(4);
+    let settings = settings(vec![world.route("/hook", "webhook")]);
+    let mut one = world.worker("one", &never_commits(settings.clone()));
+    (1..=40).for_each(|number| world.publish(&opened(number)));
+    step_until(&mut [&mut one], "all are delivered", |workers| {
+        ids(&world, "/hook").len() == 40 && workers[0].deliveries_in_flight() == 0
+    });
+    let mut two = world.worker("two", &settings);
+    let ledger = || world.records(topic::NOTIFICATIONS).len();
+    step_until(&mut [&mut one, &mut two], "the first has committed", |_| ledger() == 40);
+    for number in 41..=80 {
+        world.publish(&opened(number));
+    }
+    let told = || ids(&world, "/hook");
+    step_until(&mut [&mut one, &mut two], "the rest is delivered", |workers| {
+        told().len() >= 80 && workers.iter().all(|worker| worker.deliveries_in_flight() == 0)
+    });
+    assert_eq!(
+        told().into_iter().collect::<BTreeSet<_>>().len(),
+        told().len(),
+        "something was repeated"
+    );
+    assert!(ledger() > 40, "the second has a part of the partitions");
+}
+
+#[test]
 fn after_an_aborted_commit_everything_is_rebuilt() {
     let world = World::new(1);
     let settings = settings(vec![world.route("/hook", "webhook")]);

@@ -121,3 +121,32 @@ fn alerts_that_would_reach_nobody_are_refused() {
         "{problems}"
     );
 }
+
+/// What the documentation shows must load.
+#[test]
+fn the_documented_example_is_true() {
+    let page = include_str!("../../../docs/alerts.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in [
+        ("slack_url", "https://hooks.slack.com/services/T/B/X"),
+        ("routing_key", "R0UT1NG"),
+        ("soar_url", "https://soar.example/hook"),
+        ("soar_signing_secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ] {
+        std::fs::write(folder.path().join(name), secret).unwrap();
+    }
+    let example = example.replace("/run/secrets", &folder.path().to_string_lossy());
+    let settings = load(&example).unwrap().settings;
+    let routes: Vec<_> = settings
+        .routes
+        .iter()
+        .map(|route| (&*route.route.name, route.retry.budget))
+        .collect();
+    let day = Duration::from_hours(24);
+    assert_eq!(
+        routes,
+        [("chat", day), ("pager", Duration::from_mins(15)), ("soar", day)]
+    );
+}
