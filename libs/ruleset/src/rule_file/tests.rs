@@ -66,7 +66,7 @@ fn a_rule_has_the_defaults_of_its_window() {
     );
     assert_eq!((timing, rule.timing.timezone.as_str()), ((300, 3600, 300), "UTC"));
     assert_eq!(rule.tests[0].events[0]["source_ip"], "203.0.113.9");
-    let join = super::tests::rule(&with("query", "query: a | join (b) on user_id | within 24h"));
+    let join = self::rule(&with("query", "query: a | join (b) on user_id | within 24h"));
     assert_eq!(
         (join.timing.grace.as_secs(), join.timing.keep_alive.as_secs()),
         (600, 86_400)
@@ -303,6 +303,8 @@ fn a_file_holds_one_rule_or_several_documents() {
         ["brute_force", "second"]
     );
     assert!(parse("r.yml", &RULE.replace('\n', "\r\n")).is_ok());
+    let marked = format!("\u{feff}{}", with("id", "id: a b"));
+    assert!(errors(&marked)[0].starts_with("1:5:"), "a byte order mark is no column");
     for empty in ["", "# nothing\n", "---\n"] {
         assert_eq!(errors(empty), ["1:1: this file holds no rule"]);
     }
