@@ -91,7 +91,8 @@ pub struct Chunk {
     pub records: Vec<Record>,
     /// Where to go on.
     pub next: Offset,
-    /// There was nothing more when this was read.
+    /// There was nothing more when this was read, and no transaction that had yet to be decided. Without it a chunk may
+    /// be empty: try again.
     pub at_end: bool,
 }
 
@@ -103,7 +104,7 @@ pub trait Reader {
     /// [`Error::Misconfigured`] if there is no such topic; [`Error::Unavailable`] if nobody answers.
     fn partition_count(&mut self, topic: &str) -> Result<u32, Error>;
 
-    /// The first offset that is still kept and the offset after the last committed record.
+    /// The first offset that is still kept and the end: the offset after the last record, committed or not yet decided.
     ///
     /// # Errors
     /// As [`Reader::partition_count`].

@@ -69,7 +69,8 @@ pub(crate) fn partition_count<C: ClientContext>(client: &Client<C>, full: &str) 
     }
 }
 
-/// The first offset that is kept and the offset after the last that is committed.
+/// The first offset that is kept and the end, as far as the client sees: one that reads only what is committed sees the
+/// end of what is decided.
 pub(crate) fn bounds<C: ClientContext>(
     client: &Client<C>,
     names: &Names,

@@ -1,6 +1,7 @@
 //! Reads partitions apart from any group.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use broker::{Chunk, Error, Offset, Reader, TopicPartition};
@@ -20,9 +21,22 @@ const CHUNK_RECORDS: usize = 1_000;
 /// How long the brokers may be silent while there must be something to read.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What the client's thread needs at most to stop reading from a partition; it asks nobody.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// How long one read waits for transactions to be decided, and how often it looks.
+const DECIDING: Duration = Duration::from_millis(500);
+const LOOKING: Duration = Duration::from_millis(2);
+
 /// Reads what is committed, anywhere, and commits nothing.
+///
+/// The end of a partition is where its last record is, not where its last *decided* record is: a transaction that was
+/// committed is decided in each partition at its own time, after the commit has returned. Whoever restores state up to
+/// the last decided record, and continues from the position of that same transaction, has lost its changes.
 pub struct KafkaReader {
     consumer: BaseConsumer<Plain>,
+    /// Sees the undecided too; only asked for ends.
+    asking: BaseConsumer<Plain>,
     names: Names,
     observer: Arc<dyn Observer>,
     reading: Option<Reading>,
@@ -32,8 +46,11 @@ pub struct KafkaReader {
 struct Reading {
     partition: TopicPartition,
     next: Offset,
-    /// The end, asked for before the assignment: when the client reports the end of the partition, all before this is read.
-    end: Offset,
+    /// All before this is decided. Asked for before the assignment: when the client reports the end of the partition,
+    /// all before this is read.
+    decided: Offset,
+    /// Whether everything was decided that had been written when this began.
+    complete: bool,
 }
 
 impl KafkaReader {
@@ -42,15 +59,21 @@ impl KafkaReader {
     /// # Errors
     /// [`Error::Misconfigured`] if the client cannot be made of the settings.
     pub fn connect(settings: &KafkaSettings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let consumer = settings
-            .reading_consumer()
-            .create_with_context(Plain {
+        let client = |config: rdkafka::ClientConfig| {
+            let context = Plain {
                 observer: Arc::clone(&observer),
-            })
-            .map_err(|error| Error::Misconfigured(format!("reader: {error}")))?;
+            };
+            config
+                .create_with_context(context)
+                .map_err(|error| Error::Misconfigured(format!("reader: {error}")))
+        };
+        let consumer = client(settings.reading_consumer())?;
+        let asking = client(settings.asking_consumer())?;
+        let names = Names::new(&settings.prefix);
         Ok(Self {
             consumer,
-            names: Names::new(&settings.prefix),
+            asking,
+            names,
             observer,
             reading: None,
         })
@@ -61,22 +84,40 @@ impl KafkaReader {
         if let Some(reading) = self.reading.take_if(|it| it.partition == *partition && it.next == from) {
             return Ok(reading);
         }
-        let bounds = client::bounds(self.consumer.client(), &self.names, partition)?;
-        client::check_kept(partition, from, bounds)?;
-        let list = self.names.list([(partition, Some(from))]);
-        let assigned = list.and_then(|list| self.consumer.assign(&list));
-        assigned.map_err(|error| failure::of_question(&partition.to_string(), &error))?;
+        let (first, end) = self.bounds(partition)?;
+        client::check_kept(partition, from, (first, end))?;
+        let decided = self.await_decided(partition, end)?;
+        // Not where nothing is to be read: a partition that is taken away twice before the client's thread has stopped it
+        // once ends the process (librdkafka asserts `rktp_started`). A record, or the end, shows that it was taken up.
+        if from < decided {
+            let list = self.names.list([(partition, Some(from))]);
+            let assigned = list.and_then(|list| self.consumer.assign(&list));
+            assigned.map_err(|error| failure::of_question(&partition.to_string(), &error))?;
+        }
         Ok(Reading {
             partition: partition.clone(),
             next: from,
-            end: bounds.1,
+            decided,
+            complete: decided >= end,
         })
     }
 
-    /// Fills `drain` until it is a chunk, or to the end. True if the end was reached.
+    /// Up to where all transactions are decided; waits a while for it to be `end`.
+    fn await_decided(&self, partition: &TopicPartition, end: Offset) -> Result<Offset, Error> {
+        let until = Instant::now() + DECIDING;
+        loop {
+            let (_, decided) = client::bounds(self.consumer.client(), &self.names, partition)?;
+            if decided >= end || Instant::now() >= until {
+                return Ok(decided);
+            }
+            thread::sleep(LOOKING);
+        }
+    }
+
+    /// Fills `drain` until it is a chunk, or up to what is decided. True if it got there.
     fn fill(&self, drain: &mut Drain, reading: &mut Reading) -> Result<bool, Error> {
         let mut until = Instant::now() + PATIENCE;
-        while reading.next < reading.end {
+        while reading.next < reading.decided {
             if drain.records >= CHUNK_RECORDS {
                 return Ok(false);
             }
@@ -87,7 +128,7 @@ impl KafkaReader {
                     until = Instant::now() + PATIENCE;
                 }
                 // The last offsets may be markers of transactions, or aborted: no record ever comes from there.
-                Some(Err(KafkaError::PartitionEOF(_))) => reading.next = reading.next.max(reading.end),
+                Some(Err(KafkaError::PartitionEOF(_))) => reading.next = reading.next.max(reading.decided),
                 Some(Err(error)) => check(&reading.partition, &error)?,
                 None if Instant::now() > until => {
                     return Err(Error::Unavailable(format!(
@@ -118,16 +159,25 @@ impl Reader for KafkaReader {
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), Error> {
-        client::bounds(self.consumer.client(), &self.names, partition)
+        client::bounds(self.asking.client(), &self.names, partition)
     }
 
     fn read(&mut self, partition: &TopicPartition, from: Offset) -> Result<Chunk, Error> {
         let mut reading = self.begin(partition, from)?;
         let mut drain = Drain::default();
-        let at_end = self.fill(&mut drain, &mut reading)?;
-        let next = reading.next;
-        // At the end the next chunk begins anew: the end may have moved, and an end once reported is not reported again.
-        self.reading = (!at_end).then_some(reading);
+        // The pause is for the client's thread, as above: the next thing may be another assignment.
+        let done = self
+            .fill(&mut drain, &mut reading)
+            .inspect_err(|_| thread::sleep(SETTLING))?;
+        let (next, at_end) = (reading.next, done && reading.complete);
+        // After the end the next chunk begins anew: more may be there, and an end once reported is not reported again.
+        if done {
+            self.consumer
+                .unassign()
+                .map_err(|error| failure::of_question(&partition.to_string(), &error))?;
+        } else {
+            self.reading = Some(reading);
+        }
         let records = drain
             .into_batches()
             .next()

@@ -42,6 +42,8 @@ pub struct KafkaSession {
     consumer: Option<GroupConsumer>,
     /// `None` after a failure, until the next poll has renewed it.
     producer: Option<TransactionalProducer>,
+    /// Once another process has our transactional id we do not take it back: the two would fence each other for ever.
+    fenced: Option<Error>,
     assigned: BTreeSet<TopicPartition>,
     /// Announced as revoked, and given up with the next poll.
     giving_up: Option<Vec<TopicPartition>>,
@@ -51,7 +53,8 @@ pub struct KafkaSession {
 }
 
 impl KafkaSession {
-    /// Takes over `<group>-<slot>` as transactional id, and then joins the group to read `topics`.
+    /// Takes over `<prefix><group>-<slot>` as transactional id, and then joins `<prefix><group>` to read `topics`: another
+    /// Tidewatch on the same cluster neither fences us nor shares our partitions.
     ///
     /// `slot` is stable: the same worker of the same instance has the same after a restart, and nobody else has it at
     /// the same time. State changes go to the topic `changelog`.
@@ -68,9 +71,10 @@ impl KafkaSession {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let names = Names::new(&settings.prefix);
+        let group = format!("{}{group}", settings.prefix);
         let context = GroupContext::new(names.clone(), Arc::clone(&observer));
         let consumer: GroupConsumer = settings
-            .group_consumer(group)
+            .group_consumer(&group)
             .create_with_context(context)
             .map_err(|error| Error::Misconfigured(format!("consumer of {group}: {error}")))?;
         let topics: Vec<_> = topics.iter().map(|topic| names.full(topic)).collect();
@@ -85,13 +89,14 @@ impl KafkaSession {
             watchdog: Watchdog::new(settings.watchdog_timeout()),
             consumer: Some(consumer),
             producer: None,
+            fenced: None,
             assigned: BTreeSet::new(),
             giving_up: None,
             batches: VecDeque::new(),
             reader: None,
             names: names.clone(),
         };
-        session.renew_producer()?;
+        session.producer = Some(session.new_producer()?);
         session
             .consumer()
             .subscribe(&topics)
@@ -103,18 +108,16 @@ impl KafkaSession {
         self.consumer.as_ref().expect("only dropping takes it away")
     }
 
-    fn renew_producer(&mut self) -> Result<(), Error> {
+    fn new_producer(&self) -> Result<TransactionalProducer, Error> {
         let (id, observer) = (&self.transactional_id, Arc::clone(&self.observer));
-        let producer = TransactionalProducer::connect(
+        TransactionalProducer::connect(
             &self.settings,
             &self.names,
             id,
             &self.changelog,
             observer,
             &self.watchdog,
-        )?;
-        self.producer = Some(producer);
-        Ok(())
+        )
     }
 
     /// The one way back after any failure: a new producer, which fences the old one, and only then the positions.
@@ -123,9 +126,12 @@ impl KafkaSession {
         let paused = held.and_then(|list| self.consumer().pause(&list));
         paused.map_err(|error| failure::of_question("pause", &error))?;
         self.batches.clear();
-        self.renew_producer()?;
+        let producer = self.new_producer()?;
         let held: Vec<_> = self.assigned.iter().cloned().collect();
-        self.committed(&held)
+        let assignments = self.committed(&held)?;
+        // Last: until all of it has succeeded, the next poll begins again.
+        self.producer = Some(producer);
+        Ok(assignments)
     }
 
     /// The positions that the group has committed. Waits for transactions that are being decided.
@@ -275,6 +281,10 @@ impl KafkaSession {
         ))
     }
 
+    fn check_fence(&self) -> Result<(), Error> {
+        self.fenced.clone().map_or(Ok(()), Err)
+    }
+
     fn check_positions(&self, transaction: &Transaction) -> Result<(), Error> {
         if transaction.positions.is_empty() {
             return Err(Error::Misconfigured(
@@ -293,6 +303,7 @@ impl KafkaSession {
     }
 
     fn try_commit(&mut self, transaction: &Transaction) -> Result<Committed, Error> {
+        self.check_fence()?;
         self.check_positions(transaction)?;
         let producer = self
             .producer
@@ -324,6 +335,7 @@ impl KafkaSession {
 
 impl Session for KafkaSession {
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error> {
+        self.check_fence()?;
         self.hand_over()?;
         if self.producer.is_none() {
             let assignments = self.recover()?;
@@ -376,6 +388,9 @@ impl Session for KafkaSession {
             Err(error) => {
                 tracing::warn!(%error, "transaction not committed");
                 self.observer.failed(error);
+                if let Error::Fenced(_) = error {
+                    self.fenced = Some(error.clone());
+                }
                 let _watched = self.watchdog.watch("drop producer");
                 self.producer = None;
             }
@@ -444,7 +459,7 @@ impl Reader for KafkaSession {
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), Error> {
-        client::bounds(self.consumer().client(), &self.names, partition)
+        self.reader()?.bounds(partition)
     }
 
     fn read(&mut self, partition: &TopicPartition, from: Offset) -> Result<Chunk, Error> {

@@ -18,7 +18,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + (64 << 10);
 pub struct KafkaSettings {
     /// `host:port` of some brokers, separated by commas.
     pub brokers: String,
-    /// What our topics' names begin with, so that a cluster can carry several Tidewatches.
+    /// What the names of our topics, groups and transactional ids begin with, so that a cluster can carry several Tidewatches.
     pub prefix: String,
     /// What the brokers' logs and quotas know us by.
     pub client_id: String,
@@ -279,8 +279,18 @@ impl KafkaSettings {
 
     /// The consumer of a [`crate::KafkaReader`]. It joins no group; librdkafka wants a name all the same.
     pub(crate) fn reading_consumer(&self) -> ClientConfig {
-        let mut config = self.consumer("reader", &format!("{}-reader", self.client_id));
-        config.set("enable.partition.eof", "true");
+        let mut config = self.consumer("reader", &format!("{}reader", self.prefix));
+        // A fetch that waits at an end delays the next, of another place; the reader does not stay at ends.
+        config
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "10");
+        config
+    }
+
+    /// The consumer that a [`crate::KafkaReader`] asks for the ends of partitions, undecided transactions included.
+    pub(crate) fn asking_consumer(&self) -> ClientConfig {
+        let mut config = self.common("reader");
+        config.set("isolation.level", "read_uncommitted");
         config
     }
 
@@ -294,6 +304,8 @@ impl KafkaSettings {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
+            // Below the message timeout, or a topic that is not there looks like a cluster that is away.
+            .set("topic.metadata.propagation.max.ms", millis(self.message_timeout() / 3))
             .set("compression.type", "lz4")
             .set("linger.ms", millis(self.linger))
             .set("batch.size", self.batch_bytes.to_string())

@@ -199,6 +199,9 @@ pub fn verify(settings: &KafkaSettings, scale: u32, replicas: u32) -> Result<Vec
         }
         existing.push((full, topic));
     }
+    if existing.is_empty() {
+        return Ok(found);
+    }
     let resources: Vec<_> = existing
         .iter()
         .map(|(full, _)| ResourceSpecifier::Topic(full))
