@@ -1,1 +1,3 @@
-//! The services as processes against a real Kafka and a real S3.
+//! The services as processes against a real Kafka and a real S3: what their tests share.
+
+pub mod log;
