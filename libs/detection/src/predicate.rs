@@ -142,10 +142,20 @@ fn service(pattern: &TextPattern, event: &Event) -> bool {
     matches_text(pattern, &event.service) || in_metadata() || implied()
 }
 
+/// A tag that is the word, or the word's terms next to each other in the message.
 fn has_word(word: &str, event: &Event) -> bool {
-    let is_word = |text: &str| text.eq_ignore_ascii_case(word);
+    if event.tags.iter().any(|tag| tag.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    let wanted: Vec<&str> = terms(word).collect();
+    let said: Vec<&str> = terms(&event.message).collect();
+    let fits = |window: &[&str]| window.iter().zip(&wanted).all(|(said, wanted)| said.eq_ignore_ascii_case(wanted));
+    !wanted.is_empty() && said.windows(wanted.len()).any(fits)
+}
+
+fn terms(text: &str) -> impl Iterator<Item = &str> {
     let apart = |character: char| !(character.is_alphanumeric() || character == '_' || character == '-');
-    event.tags.iter().any(|tag| is_word(tag)) || event.message.split(apart).any(is_word)
+    text.split(apart).filter(|term| !term.is_empty())
 }
 
 /// Whether `text` fits a pattern with `*` and `?`, without regard to case.
