@@ -18,13 +18,15 @@ pub trait ObjectStore {
     /// As [`StoreError`] says; nothing is known then about whether it was created.
     fn put_new(&self, put: Put) -> Result<PutOutcome, StoreError>;
 
-    /// What the store says of an object: of that version, or of the newest. `None` if there is none.
+    /// What the store says of an object; in a store with versions, of the given one, or of the one that was created
+    /// first. `None` if there is none.
     ///
     /// # Errors
     /// As [`StoreError`] says.
     fn head(&self, name: &str, version: Option<&str>) -> Result<Option<Head>, StoreError>;
 
-    /// The bytes of the newest version. `None` if there is none.
+    /// The bytes of an object: those it was created with, even if the store let somebody put others over them or hide
+    /// them. `None` if there is none.
     ///
     /// # Errors
     /// As [`StoreError`] says.

@@ -3,12 +3,18 @@
 //! Every object is one PutObject with its body in memory and a named SHA-256: locks are ignored on multipart uploads
 //! by some servers, and streamed checksums are refused by others. What it could not do at once it tries again with
 //! growing pauses; an attempt whose reply was lost comes back as [`PutOutcome::AlreadyExists`].
+//!
+//! In a bucket with versions, as Object Lock needs them, the object of a name is its **oldest** version. Not every
+//! server heeds `If-None-Match: *` there (Ceph 16 does not), anybody who may write may put a version over another, and
+//! anybody who may delete may hide one behind a marker; but nobody can come before what is there.
 
 mod failure;
 mod settings;
+mod versions;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use archive::{Digest, Head, Listed, LockMode, ObjectStore, Put, PutOutcome, Retention, StoreError};
 use aws_sdk_s3::Client;
@@ -21,6 +27,7 @@ use event::Timestamp;
 use failure::{failure, status};
 pub use settings::{AccessKey, S3Settings};
 use tokio::runtime::Runtime;
+use versions::Oldest;
 
 /// A bucket, or the part of one below a prefix.
 ///
@@ -29,6 +36,8 @@ pub struct S3 {
     client: Client,
     bucket: String,
     prefix: String,
+    /// The bucket was seen to have versions.
+    versioned: AtomicBool,
     /// Its one thread keeps connections while nobody waits.
     runtime: Runtime,
 }
@@ -57,6 +66,7 @@ impl S3 {
             client,
             bucket,
             prefix,
+            versioned: AtomicBool::new(false),
             runtime,
         })
     }
@@ -69,6 +79,18 @@ impl S3 {
         format!("{}{name}", self.prefix)
     }
 
+    /// Whether the version that we created is the object, or came after one that the server should have told us of.
+    fn first_or_later(&self, name: &str, version: Option<String>) -> Result<PutOutcome, StoreError> {
+        let Some(ours) = version else {
+            return Ok(PutOutcome::Created { version: None });
+        };
+        self.versioned.store(true, Ordering::Relaxed);
+        match self.oldest(name)? {
+            Some(oldest) if oldest.version != ours => Ok(PutOutcome::AlreadyExists),
+            Some(_) | None => Ok(PutOutcome::Created { version: Some(ours) }),
+        }
+    }
+
     /// What is asked for, to a person.
     fn asked(&self, what: &str, name: &str) -> String {
         format!("{what} s3://{}/{}{name}", self.bucket, self.prefix)
@@ -77,6 +99,11 @@ impl S3 {
 
 impl ObjectStore for S3 {
     fn put_new(&self, put: Put) -> Result<PutOutcome, StoreError> {
+        // Where the condition may be ignored, this spares a second version that nobody could delete.
+        if self.versioned.load(Ordering::Relaxed) && self.oldest(&put.name)?.is_some() {
+            return Ok(PutOutcome::AlreadyExists);
+        }
+        let name = put.name.clone();
         let asked = self.asked("put", &put.name);
         let metadata = put.metadata.into_iter().map(|(name, value)| (name.to_owned(), value));
         let mut request = self
@@ -95,17 +122,27 @@ impl ObjectStore for S3 {
                 .object_lock_retain_until_date(DateTime::from_millis(until.as_millis()));
         }
         match self.wait(request.send()) {
-            Ok(created) => Ok(PutOutcome::Created {
-                version: created.version_id().map(str::to_owned),
-            }),
+            Ok(created) => self.first_or_later(&name, created.version_id),
             Err(error) if status(&error) == Some(412) => Ok(PutOutcome::AlreadyExists),
             Err(error) => Err(failure(&asked, &error)),
         }
     }
 
     fn head(&self, name: &str, version: Option<&str>) -> Result<Option<Head>, StoreError> {
-        let request = self.client.head_object().bucket(&self.bucket).key(self.key(name));
-        let found = match self.wait(request.set_version_id(version.map(str::to_owned)).send()) {
+        let version = match version {
+            Some(version) => version.to_owned(),
+            None => match self.oldest(name)? {
+                Some(oldest) => oldest.version,
+                None => return Ok(None),
+            },
+        };
+        let request = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .version_id(version);
+        let found = match self.wait(request.send()) {
             Ok(found) => found,
             Err(error) if status(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(failure(&self.asked("head", name), &error)),
@@ -123,7 +160,15 @@ impl ObjectStore for S3 {
 
     fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         let asked = self.asked("get", name);
-        let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
+        let Some(oldest) = self.oldest(name)? else {
+            return Ok(None);
+        };
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .version_id(oldest.version);
         self.wait(async {
             let found = match request.send().await {
                 Ok(found) => found,
@@ -137,24 +182,8 @@ impl ObjectStore for S3 {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(self.key(prefix));
-        let pages: Result<Vec<_>, _> = self.wait(request.into_paginator().send().collect());
-        let pages = pages.map_err(|error| failure(&self.asked("list", prefix), &error))?;
-        let listed = pages
-            .into_iter()
-            .flat_map(|page| page.contents.unwrap_or_default())
-            .filter_map(|object| {
-                let name = object.key()?.strip_prefix(&self.prefix)?.to_owned();
-                Some(Listed {
-                    name,
-                    size: object.size()?.try_into().ok()?,
-                })
-            });
-        Ok(listed.collect())
+        let found = self.oldest_below(prefix)?.into_iter();
+        Ok(found.map(|(name, Oldest { size, .. })| Listed { name, size }).collect())
     }
 
     fn locks(&self) -> bool {
