@@ -79,6 +79,15 @@ impl KafkaReader {
         })
     }
 
+    /// Kafka's own id of the cluster: another cluster of the same address has other offsets.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if nobody answers.
+    pub fn cluster_id(&self) -> Result<String, Error> {
+        let id = self.asking.client().fetch_cluster_id(client::ANSWER);
+        id.ok_or_else(|| Error::Unavailable("no broker told the id of the cluster".to_owned()))
+    }
+
     /// Goes on where the last chunk ended, or begins anew at `from`.
     fn begin(&mut self, partition: &TopicPartition, from: Offset) -> Result<Reading, Error> {
         if let Some(reading) = self.reading.take_if(|it| it.partition == *partition && it.next == from) {

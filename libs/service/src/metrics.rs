@@ -70,6 +70,12 @@ impl Metrics {
         }
     }
 
+    /// The set itself, for those who register metrics of their own making under full names.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// What only grows, as `ingest_rejected_total`.
     pub fn counter(&self, name: &str, help: &str) -> IntCounter {
         self.counters(name, help, &[]).with_label_values::<&str>(&[])

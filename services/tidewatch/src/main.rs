@@ -1,15 +1,20 @@
 //! `tidewatch`: a subcommand per service and per tool; all wiring is here.
 
+mod config;
 mod offline;
 mod output;
 mod rules;
 mod scan;
+mod services;
+mod topics;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use service::Exit;
+use services::Service;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -18,15 +23,30 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
+    /// The configuration file; variables (`TIDEWATCH_KAFKA__BROKERS`) go before what it says.
+    #[arg(long, global = true, env = "TIDEWATCH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Takes events in, over HTTP and from topics.
+    Ingest,
+    /// Evaluates rules.
+    Detector,
+    /// Tells people.
+    Alerter,
+    /// Writes everything to the archive.
+    Archiver,
     Scan(scan::ScanArgs),
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
 }
 
 fn main() -> ExitCode {
@@ -37,7 +57,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
         }
     };
-    let done = run(cli.command);
+    let done = run(cli.command, cli.config);
     let exit = done.unwrap_or_else(|error| {
         output::complain(&format!("{error:#}"));
         Exit::Failure
@@ -45,9 +65,15 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(command: Command) -> Result<Exit> {
+fn run(command: Command, config: Option<PathBuf>) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(command) => rules::run(command),
+        Command::Topics(command) => topics::run(command, config),
+        Command::Config(command) => config::run(command, config),
+        Command::Ingest => Ok(services::run(Service::Ingest, config)),
+        Command::Detector => Ok(services::run(Service::Detector, config)),
+        Command::Alerter => Ok(services::run(Service::Alerter, config)),
+        Command::Archiver => Ok(services::run(Service::Archiver, config)),
     }
 }

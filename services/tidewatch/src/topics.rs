@@ -1,0 +1,65 @@
+//! `tidewatch topics`: the topics of an installation.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::Subcommand;
+use service::Exit;
+use service::settings::{self, Sources, Tree};
+
+use crate::config;
+use crate::output::{complain, say};
+
+/// Creates and checks the topics.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// Creates the topics that do not exist; those that exist are left as they are.
+    Create(Shape),
+    /// Says what about the existing topics is not as `create` would make it.
+    Verify(Shape),
+}
+
+/// How large the installation is.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Shape {
+    /// Partitions of the topics that carry the load.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    partitions: u32,
+    /// Brokers that hold each partition.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    replicas: u32,
+}
+
+/// Runs `tidewatch topics …`.
+pub(crate) fn run(command: TopicsCommand, config: Option<PathBuf>) -> Result<Exit> {
+    let tree = Tree::load(&Sources::of_process(config));
+    let read = tree.and_then(|tree| {
+        settings::read(&tree, |root| {
+            root.ignore(&["ingest", "detector", "alerter", "archiver", "telemetry", "process"]);
+            config::log(root)
+        })
+    });
+    let kafka = match read {
+        Ok(loaded) => loaded.settings.kafka,
+        Err(problems) => {
+            complain(&problems);
+            return Ok(Exit::Configuration);
+        }
+    };
+    match command {
+        TopicsCommand::Create(Shape { partitions, replicas }) => {
+            let created = kafka::topics::create(&kafka, partitions, replicas).map_err(|error| anyhow!(error))?;
+            created.iter().for_each(|name| say(&format!("created {name}")));
+            Ok(Exit::Ok)
+        }
+        TopicsCommand::Verify(Shape { partitions, replicas }) => {
+            let differences = kafka::topics::verify(&kafka, partitions, replicas).map_err(|error| anyhow!(error))?;
+            differences.iter().for_each(|difference| say(&difference.to_string()));
+            Ok(if differences.is_empty() {
+                Exit::Ok
+            } else {
+                Exit::Failure
+            })
+        }
+    }
+}
