@@ -1,13 +1,12 @@
 //! Opening a directory: is there an image in it, whole and ours?
 
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use rocksdb::{DB, IteratorMode, WriteBatch};
 use state::ImageError;
 
-use crate::error::{image_error, unavailable};
+use crate::error::image_error;
 use crate::identity::schema_version;
 use crate::shared::{TIMERS, VALUES};
 use crate::{SetAsideReason, Shared};
@@ -31,10 +30,6 @@ pub(crate) enum Found {
 
 /// Opens the database in `dir`, made if there is none.
 pub(crate) fn open(shared: &Shared, dir: &Path, identity: &[u8]) -> Result<Found, ImageError> {
-    if lacks_its_root(dir).map_err(|error| unavailable("list the image's directory", &error))? {
-        // RocksDB would start anew here, and delete the rest.
-        return Ok(damaged("the file CURRENT is missing"));
-    }
     let opened = DB::open_cf_descriptors(&shared.database_options(), dir, shared.column_families());
     let database = match opened.map_err(image_error) {
         Ok(database) => database,
@@ -47,7 +42,10 @@ pub(crate) fn open(shared: &Shared, dir: &Path, identity: &[u8]) -> Result<Found
     }
     match inspect(&database, identity) {
         Ok(Content::Nothing) => {
-            database.put(BORN, identity).map_err(image_error)?;
+            let mut birth = WriteBatch::default();
+            birth.put(BORN, identity);
+            birth.put(covers_key(0), identity);
+            database.write(birth).map_err(image_error)?;
             Ok(Found::Fresh(database))
         }
         Ok(Content::Covers(covers)) => Ok(Found::Kept(database, covers)),
@@ -59,9 +57,9 @@ pub(crate) fn open(shared: &Shared, dir: &Path, identity: &[u8]) -> Result<Found
 
 /// Moves the covered offset within a batch of values and timers.
 ///
-/// Each write removes the offset of the one before it and adds its own, so the offsets are a chain: if RocksDB brings
-/// back some writes but not those in between (a lost log file, a manifest that lost its end), then two offsets
-/// stand there, or the image was never born. RocksDB itself finds neither.
+/// Each write removes the offset of the one before it and adds its own, and birth adds the first, so the offsets are a
+/// chain: if RocksDB brings back a write but not the one before it (a lost log file, a manifest that lost its end),
+/// then two offsets stand there, or the image was never born. RocksDB itself finds neither.
 pub(crate) fn cover(batch: &mut WriteBatch, before: u64, covers: u64, identity: &[u8]) {
     batch.delete(covers_key(before));
     batch.put(covers_key(covers), identity);
@@ -103,7 +101,6 @@ fn inspect(database: &DB, identity: &[u8]) -> Result<Content, ImageError> {
         return Ok(Content::Unusable(reason));
     }
     match covered.as_slice() {
-        [] => Ok(Content::Covers(0)),
         [(Ok(covers), by)] if **by == *identity => Ok(Content::Covers(*covers)),
         _ => Err(ImageError::Corrupt("writes are missing in the middle".to_owned())),
     }
@@ -124,20 +121,6 @@ fn is_empty(database: &DB, name: &str) -> Result<bool, ImageError> {
     let family = database.cf_handle(name).expect("it was opened with this column family");
     let first = database.iterator_cf(family, IteratorMode::Start).next();
     Ok(first.transpose().map_err(image_error)?.is_none())
-}
-
-/// Whether the directory has tables or logs but not the file that RocksDB starts from.
-fn lacks_its_root(dir: &Path) -> io::Result<bool> {
-    if !dir.exists() || dir.join("CURRENT").exists() {
-        return Ok(false);
-    }
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "sst" || kind == "log") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn covers_key(covers: u64) -> [u8; 9] {

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -59,33 +58,44 @@ pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, ImageError> {
     for (_, oldest) in kept.drain(..excess) {
         fs::remove_dir_all(oldest).map_err(|error| unavailable("delete what was set aside", &error))?;
     }
-    let mut path = prefix(dir);
-    path.push(next.to_string());
-    let path = PathBuf::from(path);
+    let path = parent(dir).join(format!("{}{next}", prefix(dir)));
     fs::rename(dir, &path).map_err(|error| unavailable("set the image aside", &error))?;
     Ok(path)
 }
 
-fn prefix(dir: &Path) -> OsString {
-    let mut prefix = dir.as_os_str().to_owned();
-    prefix.push(".set-aside-");
-    prefix
+fn parent(dir: &Path) -> &Path {
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn prefix(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default();
+    format!("{}.set-aside-", name.to_string_lossy())
 }
 
 /// What was set aside before, oldest first.
 fn earlier(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let prefix = prefix(dir);
-    let parent = dir.parent().unwrap_or(Path::new(""));
     let mut found = Vec::new();
-    for entry in fs::read_dir(parent)? {
-        let path = entry?.path();
-        let number = path
-            .as_os_str()
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes());
-        let number = number.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
-        found.extend(number.map(|number| (number, path)));
+    for entry in fs::read_dir(parent(dir))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.parse().ok());
+        found.extend(number.map(|number| (number, entry.path())));
     }
     found.sort_unstable();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_named_alone_lies_in_the_current_one() {
+        assert_eq!(parent(Path::new("3")), Path::new("."));
+        assert_eq!(parent(Path::new("state/3")), Path::new("state"));
+    }
 }

@@ -40,9 +40,12 @@ fn due<I: Image>(store: &StateStore<I>, watermark: i64, limit: usize) -> Vec<Box
 fn a_new_image_covers_nothing_and_an_old_one_comes_back() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("not/yet/there");
-    let (mut image, opened) = open(&dir);
+    let (image, opened) = open(&dir);
     assert_eq!((opened, image.covers()), (Opened::Fresh, 0));
     check(&image).unwrap();
+    drop(image);
+    let (mut image, opened) = open(&dir);
+    assert_eq!((opened, image.covers()), (Opened::Kept, 0));
     (0..100).for_each(|_| write(&mut image).unwrap());
     check(&image).unwrap();
     drop(image);

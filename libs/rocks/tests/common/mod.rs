@@ -15,11 +15,11 @@ const KEYS: u8 = 56;
 /// Each write changes every seventh key, so that a write that is lost in the middle shows.
 const STRIDE: u64 = 7;
 
-/// So little memory that some tens of writes make a table, and compaction has work.
+/// So little memory that some hundred writes make a table.
 pub(crate) fn shared() -> Shared {
     Shared::new(Budget {
         block_cache_bytes: 1 << 20,
-        write_buffer_bytes: 256 << 10,
+        write_buffer_bytes: 1 << 20,
     })
 }
 
