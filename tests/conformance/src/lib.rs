@@ -1,1 +1,32 @@
-//! Real logs that nobody here wrote.
+//! Real logs that nobody here wrote, through the binary as a user runs it.
+//!
+//! The data lie beside the repository, not in it. Where they are missing a test says "skipped" and passes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A file of the shared data, or `None`, said aloud, where it is missing.
+pub fn data(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(name);
+    if !path.exists() {
+        println!("skipped, data not present: {name}");
+        return None;
+    }
+    Some(path)
+}
+
+/// Runs `tidewatch` with these arguments: the binary that `TIDEWATCH_BIN` names, or the one built beside this test.
+pub fn tidewatch(arguments: &[&str]) -> Output {
+    let beside = || {
+        let test = std::env::current_exe().expect("a running program has a path");
+        test.parent()
+            .and_then(Path::parent)
+            .expect("tests lie in target/debug/deps")
+            .join("tidewatch")
+    };
+    let binary = std::env::var_os("TIDEWATCH_BIN").map_or_else(beside, PathBuf::from);
+    let run = Command::new(&binary).args(arguments).output();
+    run.unwrap_or_else(|error| panic!("{} cannot be run ({error}): cargo build -p tidewatch", binary.display()))
+}
