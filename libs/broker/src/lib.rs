@@ -126,7 +126,8 @@ pub trait Session: Reader {
     /// [`Error::Misconfigured`] as they say.
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error>;
 
-    /// Begins to deliver an assigned partition, at `from`.
+    /// Begins to deliver an assigned partition at `from`; one that is being delivered goes on from there, and nothing
+    /// that was read before comes after it.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if `from` is not kept.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use broker::{
     Assignment, Batch, Chunk, Committed, Error, Offset, Polled, Reader, Session, TopicPartition, Transaction,
 };
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client::{self, ANSWER};
@@ -316,12 +316,14 @@ impl KafkaSession {
                 .map(|(partition, offset)| (partition, Some(*offset))),
         );
         let positions = positions.map_err(|error| Error::Misconfigured(error.to_string()))?;
-        producer.commit(
-            transaction,
-            &positions,
-            || self.consumer().group_metadata(),
-            &self.watchdog,
-        )
+        producer.commit(transaction, &positions, || self.membership(), &self.watchdog)
+    }
+
+    /// What the brokers fence a commit by. In this order: what the client says of itself once it is out of the group may
+    /// look like a consumer without a group, and that the brokers do not fence.
+    fn membership(&self) -> Option<ConsumerGroupMetadata> {
+        let metadata = self.consumer().group_metadata()?;
+        (!self.consumer().assignment_lost()).then_some(metadata)
     }
 
     fn reader(&mut self) -> Result<&mut KafkaReader, Error> {
@@ -364,6 +366,8 @@ impl Session for KafkaSession {
         }
         let bounds = client::bounds(self.consumer().client(), &self.names, partition)?;
         client::check_kept(partition, from, bounds)?;
+        // What was polled before the seek is of the old position.
+        self.batches.retain(|batch| batch.partition != *partition);
         let until = Instant::now() + TAKING_UP;
         while let Err(error) = self.seek(partition, from) {
             // The client's thread has not taken the partition up yet.
