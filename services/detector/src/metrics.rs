@@ -26,6 +26,39 @@ pub struct Metrics {
     partitions: IntGaugeVec,
 }
 
+/// Makes metrics and registers them.
+struct Registering<'a>(&'a Registry);
+
+impl Registering<'_> {
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn commits(&self) -> prometheus::Result<HistogramVec> {
+        let commit = HistogramOpts::new(
+            "tidewatch_detector_commit_seconds",
+            "how long a transaction took to commit",
+        );
+        let commit = HistogramVec::new(commit.buckets(COMMIT_BUCKETS.to_vec()), &["stage"])?;
+        self.0.register(Box::new(commit.clone()))?;
+        Ok(commit)
+    }
+}
+
 /// Upper bounds in seconds: a commit takes milliseconds when all is well, and seconds when it is not.
 const COMMIT_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
@@ -35,93 +68,73 @@ impl Metrics {
     /// # Errors
     /// If one of the names is taken.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let counters = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<IntCounterVec> {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok(counters)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<IntGaugeVec> {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok(gauges)
-        };
-        let commit = HistogramOpts::new(
-            "tidewatch_detector_commit_seconds",
-            "how long a transaction took to commit",
-        );
-        let commit = HistogramVec::new(commit.buckets(COMMIT_BUCKETS.to_vec()), &["stage"])?;
-        registry.register(Box::new(commit.clone()))?;
+        let new = Registering(registry);
         Ok(Self {
-            evaluated: counter(
+            evaluated: new.counter(
                 "tidewatch_detector_events_evaluated_total",
                 "events that every rule was asked about",
             )?,
-            heartbeats: counter("tidewatch_detector_heartbeats_total", "heartbeat records read")?,
-            derived: counter(
+            heartbeats: new.counter("tidewatch_detector_heartbeats_total", "heartbeat records read")?,
+            derived: new.counter(
                 "tidewatch_detector_derived_events_total",
                 "derived events read, which are not matched again",
             )?,
-            dead_letters: counter(
+            dead_letters: new.counter(
                 "tidewatch_detector_dead_letters_total",
                 "records that could not be read",
             )?,
-            restored: counter(
+            restored: new.counter(
                 "tidewatch_detector_restored_changes_total",
                 "changelog records replayed",
             )?,
-            rule_matches: counters(
+            rule_matches: new.counters(
                 "tidewatch_detector_rule_matches_total",
                 "events that passed a rule's filter",
                 &["rule"],
             )?,
-            rule_missing_key: counters(
+            rule_missing_key: new.counters(
                 "tidewatch_detector_rule_missing_key_total",
                 "events that passed a rule's filter but lack a field it groups by",
                 &["rule"],
             )?,
-            alerts: counters(
+            alerts: new.counters(
                 "tidewatch_detector_alerts_total",
                 "alert records",
                 &["rule", "severity", "status"],
             )?,
-            facts: counters(
+            facts: new.counters(
                 "tidewatch_detector_fact_entries_total",
                 "fact entries by what became of them",
                 &["outcome"],
             )?,
-            watermark: gauges(
+            watermark: new.gauges(
                 "tidewatch_detector_source_watermark_seconds",
                 "how far a source partition is, as a Unix time",
                 &["topic", "partition"],
             )?,
-            rule_watermark: gauges(
+            rule_watermark: new.gauges(
                 "tidewatch_detector_watermark_seconds",
                 "the watermark of rules over all events, by facts partition, as a Unix time",
                 &["partition"],
             )?,
-            state_keys: gauges("tidewatch_detector_state_keys", "keys held in memory", &["partition"])?,
-            state_bytes: gauges(
+            state_keys: new.gauges("tidewatch_detector_state_keys", "keys held in memory", &["partition"])?,
+            state_bytes: new.gauges(
                 "tidewatch_detector_state_bytes",
                 "bytes of keys and values held in memory",
                 &["partition"],
             )?,
-            commit,
-            records: counters(
+            commit: new.commits()?,
+            records: new.counters(
                 "tidewatch_detector_records_committed_total",
                 "records evaluated and committed",
                 &["stage"],
             )?,
-            aborts: counters(
+            aborts: new.counters(
                 "tidewatch_detector_aborts_total",
                 "transactions that were not committed",
                 &["stage"],
             )?,
-            partitions: gauges("tidewatch_detector_partitions", "partitions owned", &["stage", "state"])?,
+            partitions: new.gauges("tidewatch_detector_partitions", "partitions owned", &["stage", "state"])?,
         })
     }
 

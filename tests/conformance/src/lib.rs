@@ -2,6 +2,8 @@
 //!
 //! The data lie beside the repository, not in it. Where they are missing a test says "skipped" and passes.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped must say so")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
