@@ -188,6 +188,7 @@ fn await_values(settings: &KafkaSettings, topic: &str, count: u32) {
     thread::sleep(Duration::from_secs(3));
 }
 
+/// That the topic has each number once. Names the first that it has not, or has more than once: there are many.
 fn assert_once(settings: &KafkaSettings, topic: &str, count: u32) {
     let got = values(settings, topic);
     let distinct: BTreeSet<_> = got.iter().collect();
@@ -196,7 +197,10 @@ fn assert_once(settings: &KafkaSettings, topic: &str, count: u32) {
         got.len(),
         distinct.len()
     );
-    assert_eq!(got, numbers(0..count), "{topic}");
+    let repeated = got.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(repeated, None, "{topic}: this came more than once");
+    let missing = numbers(0..count).into_iter().find(|number| !distinct.contains(number));
+    assert_eq!(missing, None, "{topic}: this did not come");
 }
 
 /// Two chained stages, killed at random moments: what goes in comes out once, and at least one transaction died.

@@ -13,6 +13,8 @@ use e2e::log::{PATIENCE, installation, output, poll_until, publish, session, set
 use event::StateChange;
 use event::topic::{ALERTS, CHANGELOG, EVENTS_SECURITY, FACTS, RAW};
 use kafka::{KafkaPublisher, KafkaReader, KafkaSession, KafkaSettings, Observer, Start, Unobserved, topics};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::{ClientConfig, TopicPartitionList};
 
 fn events(partition: u32) -> TopicPartition {
     TopicPartition::new(EVENTS_SECURITY, partition)
@@ -212,9 +214,13 @@ fn no_transaction_without_positions_nor_with_those_of_others() {
     let mut without = one(FACTS, "never", 1);
     without.positions.clear();
     assert!(matches!(session.commit(without), Err(Error::Misconfigured(_))));
+    assert!(matches!(session.poll(Duration::ZERO), Ok(Polled::Assigned(_))));
     let mut strange = one(FACTS, "never", 1);
     strange.positions.insert(TopicPartition::new(ALERTS, 0), 1);
-    assert!(matches!(session.commit(strange), Err(Error::Aborted(_))));
+    assert_eq!(
+        session.commit(strange),
+        Err(Error::Aborted("alerts/0 is not ours".to_owned()))
+    );
     assert!(values(&settings, FACTS).is_empty());
 }
 
@@ -285,7 +291,13 @@ fn a_group_that_must_have_positions_stops_without() {
 #[test]
 fn starting_where_nothing_is_kept_is_refused() {
     let settings = installation("unkept", 1);
+    publish(&settings, EVENTS_SECURITY, 1, ["a", "b", "c"].map(String::from));
     let (mut session, _) = working(&settings, "0");
+    delete_records(&settings, 2);
+    assert!(
+        matches!(session.start(&events(0), 1), Err(Error::Misconfigured(_))),
+        "no longer kept"
+    );
     assert!(
         matches!(session.start(&events(0), 7), Err(Error::Misconfigured(_))),
         "beyond the end"
@@ -294,51 +306,22 @@ fn starting_where_nothing_is_kept_is_refused() {
         matches!(session.start(&events(1), 0), Err(Error::Misconfigured(_))),
         "not ours"
     );
-    assert!(matches!(session.read(&facts(), 7), Err(Error::Misconfigured(_))));
+    assert!(matches!(session.read(&events(0), 1), Err(Error::Misconfigured(_))));
+    assert_eq!(session.bounds(&events(0)), Ok((2, 3)));
+    assert_eq!(session.start(&events(0), 2), Ok(()));
+    assert_eq!(next_batch(&mut session), ["c"]);
 }
 
-/// State that is handed over is whole: as soon as a commit has returned, somebody else finds all of its changes. (The
-/// brokers decide each partition at its own time, after the answer.)
-#[test]
-fn what_a_commit_returned_from_is_read_by_others() {
-    let settings = installation("handover", 4);
-    let (mut session, _) = working(&settings, "0");
-    let mut reader = reader(&settings);
-    for round in 1..=100_u64 {
-        let change = |partition| {
-            (
-                partition,
-                StateChange {
-                    key: [0][..].into(),
-                    value: Some(b"v"[..].into()),
-                },
-            )
-        };
-        let positions = (0..4).map(|partition| (events(partition), round)).collect();
-        let changes = (0..4).map(change).collect();
-        session
-            .commit(Transaction {
-                outputs: Vec::new(),
-                changes,
-                positions,
-            })
-            .unwrap();
-        for partition in 0..4 {
-            let changelog = TopicPartition::new(CHANGELOG, partition);
-            let mut next = 2 * (round - 1);
-            let mut found = 0;
-            loop {
-                let chunk = reader.read(&changelog, next).unwrap();
-                found += chunk.records.len();
-                next = chunk.next;
-                if chunk.at_end {
-                    break;
-                }
-            }
-            assert_eq!(found, 1, "round {round}, partition {partition}");
-        }
-        assert!(matches!(session.poll(Duration::ZERO).unwrap(), Polled::Idle));
-    }
+/// As retention does, only at once.
+fn delete_records(settings: &KafkaSettings, before: i64) {
+    let mut config = ClientConfig::new();
+    let admin: AdminClient<_> = config.set("bootstrap.servers", &settings.brokers).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    let topic = format!("{}{EVENTS_SECURITY}", settings.prefix);
+    list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(before))
+        .unwrap();
+    let deleting = admin.delete_records(&list, &AdminOptions::new());
+    tokio::runtime::Runtime::new().unwrap().block_on(deleting).unwrap();
 }
 
 #[derive(Default)]
