@@ -382,14 +382,14 @@ impl World {
         if self.chance(self.faults.leave) {
             self.leave(at);
         }
-        if self.chance(self.faults.evict) {
-            if let Some((group, member)) = self.instances[at].member() {
-                self.met.borrow_mut().evictions += 1;
-                self.log.evict(group, member);
-                // A zombie does not know yet, and may try to commit.
-                if self.chance(50) {
-                    self.commit(at);
-                }
+        if self.chance(self.faults.evict)
+            && let Some((group, member)) = self.instances[at].member()
+        {
+            self.met.borrow_mut().evictions += 1;
+            self.log.evict(group, member);
+            // A zombie does not know yet, and may try to commit.
+            if self.chance(50) {
+                self.commit(at);
             }
         }
         if self.chance(20) {
