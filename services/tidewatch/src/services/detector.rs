@@ -32,6 +32,9 @@ pub(super) fn read(root: &mut Reader<'_>) -> (LogSettings, DetectorSettings) {
     (config::log(root), config::detector(root))
 }
 
+/// The longest that match may leave a transaction undecided: a hung one holds back every reader of `facts`.
+const MATCH_TRANSACTION_MAX: Duration = Duration::from_secs(10);
+
 /// What the topics say of the installation.
 #[derive(Clone)]
 struct Layout {
@@ -168,10 +171,13 @@ impl Parts {
             commit_interval: parts.settings.commit_interval,
             ..Pace::default()
         };
+        let mut kafka = parts.log.kafka.clone();
+        if group == MATCH_GROUP {
+            kafka.transaction_timeout = kafka.transaction_timeout.min(MATCH_TRANSACTION_MAX);
+        }
         worker(name, context, move || {
             let done = keep_running(&stop, &readiness, || {
-                let session =
-                    KafkaSession::connect(&parts.log.kafka, group, &slot, topics, topic::CHANGELOG, watch.clone())?;
+                let session = KafkaSession::connect(&kafka, group, &slot, topics, topic::CHANGELOG, watch.clone())?;
                 let mut worker = Worker::new(session, stage(), pace, parts.now.clone());
                 worker.run(|| {
                     alive.beat();
