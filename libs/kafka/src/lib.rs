@@ -7,6 +7,7 @@
 //! What holds here, and what it is held by:
 //!
 //! - positions are read after the producer is fenced, never before (`session::KafkaSession::recover`);
+//! - the end of a changelog is its last record, not its last decided one ([`KafkaReader`]);
 //! - no transaction without positions, and none with the position of a partition that is not ours;
 //! - a producer that failed is never used again: a new one takes over its transactional id;
 //! - no rebalance is answered inside a callback: the callback takes note, the next poll acts;

@@ -56,6 +56,7 @@ impl KafkaPublisher {
     /// # Errors
     /// [`Error::Misconfigured`] if the client cannot be made of the settings.
     pub fn connect(settings: &KafkaSettings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        settings.require()?;
         let producer = settings
             .publishing_producer()
             .create_with_context(Reports { observer })

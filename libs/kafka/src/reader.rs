@@ -59,6 +59,7 @@ impl KafkaReader {
     /// # Errors
     /// [`Error::Misconfigured`] if the client cannot be made of the settings.
     pub fn connect(settings: &KafkaSettings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        settings.require()?;
         let client = |config: rdkafka::ClientConfig| {
             let context = Plain {
                 observer: Arc::clone(&observer),

@@ -70,6 +70,7 @@ impl KafkaSession {
         changelog: &str,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
+        settings.require()?;
         let names = Names::new(&settings.prefix);
         let group = format!("{}{group}", settings.prefix);
         let context = GroupContext::new(names.clone(), Arc::clone(&observer));

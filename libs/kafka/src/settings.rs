@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use broker::Error;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::{ExposeSecret, SecretString};
@@ -188,6 +189,12 @@ impl KafkaSettings {
             "PLAIN without TLS shows the password to the network",
         );
         if found.is_empty() { Ok(()) } else { Err(found) }
+    }
+
+    /// Settings that fail the checks are not used, whoever forgot to ask.
+    pub(crate) fn require(&self) -> Result<(), Error> {
+        let all = |found: Vec<InvalidSetting>| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        self.check().map_err(|found| Error::Misconfigured(all(found)))
     }
 
     /// `message.timeout.ms`: how long a record may take to be acknowledged. Below the transaction timeout, so that a
@@ -445,5 +452,28 @@ mod tests {
         });
         assert!(!format!("{settings:?}").contains("correct-horse"));
         assert_eq!(settings.admin().get("security.protocol"), Some("sasl_plaintext"));
+    }
+
+    /// The client is compiled with what these need; it says so when it is made.
+    #[test]
+    fn tls_and_passwords_are_understood() {
+        for mechanism in [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::ScramSha512] {
+            let mut settings = KafkaSettings::new("127.0.0.1:9092");
+            settings.tls = Some(Tls::default());
+            settings.sasl = Some(Sasl {
+                mechanism,
+                user: "u".into(),
+                password: "p".to_owned().into(),
+            });
+            let made: Result<rdkafka::producer::BaseProducer, _> = settings.publishing_producer().create();
+            assert!(made.is_ok(), "{mechanism:?}: {:?}", made.err());
+        }
+    }
+
+    #[test]
+    fn settings_that_fail_the_checks_are_not_used() {
+        let settings = KafkaSettings::new("nowhere");
+        let expected = "brokers: expected host:port, separated by commas".to_owned();
+        assert_eq!(settings.require(), Err(Error::Misconfigured(expected)));
     }
 }

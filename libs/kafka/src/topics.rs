@@ -238,6 +238,7 @@ fn difference(topic: &str, what: &str, found: String, expected: String) -> Diffe
 }
 
 fn admin(settings: &KafkaSettings) -> Result<AdminClient<Plain>, Error> {
+    settings.require()?;
     let context = Plain {
         observer: Arc::new(Unobserved),
     };
