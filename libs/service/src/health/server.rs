@@ -83,20 +83,30 @@ fn router(health: Health, metrics: Metrics, stop: Stop) -> Router {
         let health = health.clone();
         move || async move { answer(&health.dead(), "alive") }
     };
-    let ready = move || async move {
-        let mut obstacles = health.unready();
-        if stop.requested() {
-            obstacles.push(Obstacle {
-                name: "process".to_owned(),
-                reason: "stopping".to_owned(),
-            });
-        }
-        answer(&obstacles, "ready")
+    let ready = {
+        let (health, stop) = (health.clone(), stop.clone());
+        move || async move { answer(&unready(&health, &stop), "ready") }
+    };
+    let is_ready = metrics.gauge("ready", "1 if the process can do its work, as /readyz says.");
+    let exposed = move || async move {
+        is_ready.set(i64::from(unready(&health, &stop).is_empty()));
+        exposition(&metrics)
     };
     Router::new()
-        .route("/metrics", get(async move || exposition(&metrics)))
+        .route("/metrics", get(exposed))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+}
+
+fn unready(health: &Health, stop: &Stop) -> Vec<Obstacle> {
+    let mut obstacles = health.unready();
+    if stop.requested() {
+        obstacles.push(Obstacle {
+            name: "process".to_owned(),
+            reason: "stopping".to_owned(),
+        });
+    }
+    obstacles
 }
 
 /// 200 and a word, or 503 and a line for each obstacle.

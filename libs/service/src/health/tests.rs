@@ -119,6 +119,24 @@ fn metrics_and_further_routes_are_served() {
 }
 
 #[test]
+fn the_metrics_say_whether_the_process_is_ready() {
+    let (health, stop) = (Health::default(), Stop::new());
+    let worker = health.readiness("worker");
+    let endpoint = start(&health, &stop);
+    let ready = || {
+        let (_, metrics) = ask(endpoint.address(), "/metrics");
+        metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("tidewatch_ready ").map(str::to_owned))
+    };
+    assert_eq!(ready().as_deref(), Some("0"));
+    worker.ready();
+    assert_eq!(ready().as_deref(), Some("1"));
+    stop.request();
+    assert_eq!(ready().as_deref(), Some("0"));
+}
+
+#[test]
 fn an_address_in_use_is_refused_and_a_closed_endpoint_frees_it() {
     let endpoint = start(&Health::default(), &Stop::new());
     let address = endpoint.address();
