@@ -74,6 +74,14 @@ impl<S: Session, O: ObjectStore> Archiver<S, O> {
         while !stop() {
             self.step()?;
         }
+        self.flush()
+    }
+
+    /// Archives what is gathered now, full or not.
+    ///
+    /// # Errors
+    /// As [`Archiver::run`].
+    pub fn flush(&mut self) -> Result<(), Error> {
         let all: Vec<_> = self.tasks.keys().cloned().collect();
         all.iter().try_for_each(|partition| self.archive(partition))
     }
