@@ -1,6 +1,9 @@
 //! `tidewatch`: a subcommand per service and per tool; all wiring is here.
 
+mod arrival;
 mod config;
+mod demo;
+mod lines;
 mod offline;
 mod output;
 mod rules;
@@ -40,6 +43,7 @@ enum Command {
     Alerter,
     /// Writes everything to the archive.
     Archiver,
+    Demo(demo::DemoArgs),
     Scan(scan::ScanArgs),
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, config: Option<PathBuf>) -> Result<Exit> {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Scan(args) => scan::run(&args),
         Command::Rules(command) => rules::run(command),
         Command::Topics(command) => topics::run(command, config),

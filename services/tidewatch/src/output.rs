@@ -12,3 +12,21 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn complain(what: &dyn Display) {
     drop(writeln!(io::stderr().lock(), "{what}"));
 }
+
+/// Text that an attacker may have written, safe for a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let visible = |character: char| {
+        if character.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        }
+    };
+    text.chars().map(visible).collect()
+}
+
+/// A number of things: `1 event`, `2 events`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

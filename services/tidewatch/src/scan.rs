@@ -1,23 +1,18 @@
 //! `tidewatch scan`: rules over files, without a broker.
 
-mod arrival;
-mod lines;
 mod report;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use arrival::{Arrivals, Dated};
 use clap::{Args, ValueEnum};
 use event::{DEFAULT_TENANT, Event, Severity, Tier, Timestamp, position_id};
-use flate2::read::MultiGzDecoder;
 use formats::{Choice, Context, Rejection};
-use lines::{Line, Lines};
 use report::Report;
 use service::Exit;
 
+use crate::arrival::{Arrivals, Dated};
+use crate::lines::{self, Line, Lines};
 use crate::offline::Offline;
 use crate::output::complain;
 use crate::rules;
@@ -136,7 +131,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn file(&mut self, file: u32, path: &Path) -> Result<()> {
-        let mut lines = Lines::new(open(path)?);
+        let mut lines = Lines::new(lines::open(path)?);
         while let Some((number, line)) = lines.next_line()? {
             self.counts.lines += 1;
             let place = Place { file, line: number };
@@ -236,17 +231,4 @@ impl Scan<'_> {
         };
         Ok((self.offline.finish()?, report))
     }
-}
-
-fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    let file = File::open(path)?;
-    let reader: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    Ok(Box::new(BufReader::with_capacity(1 << 16, reader)))
 }

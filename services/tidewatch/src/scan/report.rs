@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Counts, Place, Places};
-use crate::output::{complain, say};
+use crate::output::{complain, printable, say};
 
 /// What is needed to print alerts with the lines they rest on.
 pub(super) struct Report {
@@ -137,16 +137,4 @@ impl Report {
         let line = self.event_line(evidence);
         line.map_or_else(|| "?".to_owned(), |line| format!("{}:{}", line.file, line.line))
     }
-}
-
-/// Text that an attacker may have written, safe for a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let visible = |character: char| {
-        if character.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            character
-        }
-    };
-    text.chars().map(visible).collect()
 }

@@ -17,13 +17,13 @@ const LINES_AHEAD: usize = 1000;
 const SLACK: Duration = Duration::from_secs(5 * 60);
 
 /// Something with the time that it claims.
-pub(super) struct Dated<T> {
-    pub(super) time: Timestamp,
-    pub(super) what: T,
+pub(crate) struct Dated<T> {
+    pub(crate) time: Timestamp,
+    pub(crate) what: T,
 }
 
 /// Lines whose arrival is not settled yet.
-pub(super) struct Arrivals<T> {
+pub(crate) struct Arrivals<T> {
     ahead: VecDeque<Dated<T>>,
     /// The latest arrival that was believed.
     believed: Option<Timestamp>,
@@ -40,12 +40,12 @@ impl<T> Default for Arrivals<T> {
 
 impl<T> Arrivals<T> {
     /// The next line of the file.
-    pub(super) fn push(&mut self, line: Dated<T>) {
+    pub(crate) fn push(&mut self, line: Dated<T>) {
         self.ahead.push_back(line);
     }
 
     /// The oldest line, if enough lines after it are known, with its arrival.
-    pub(super) fn next_settled(&mut self) -> Option<(T, Timestamp)> {
+    pub(crate) fn next_settled(&mut self) -> Option<(T, Timestamp)> {
         if self.ahead.len() > LINES_AHEAD {
             self.next_left()
         } else {
@@ -54,7 +54,7 @@ impl<T> Arrivals<T> {
     }
 
     /// The oldest line, judged by however many lines are after it.
-    pub(super) fn next_left(&mut self) -> Option<(T, Timestamp)> {
+    pub(crate) fn next_left(&mut self) -> Option<(T, Timestamp)> {
         let line = self.ahead.pop_front()?;
         let arrival = if self.is_believable(line.time) {
             line.time
@@ -112,7 +112,7 @@ mod tests {
         let times: Vec<i64> = (0..2500)
             .map(|at| if at % 10 == 9 { (1000 + at) * HOUR } else { at * 1000 })
             .collect();
-        let late = arrivals(&times[..2400])
+        let late = arrivals(&times[..2399])
             .into_iter()
             .zip(&times)
             .filter(|(arrival, _)| *arrival > 2500 * 1000)

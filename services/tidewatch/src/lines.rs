@@ -1,10 +1,16 @@
-use std::io::{self, BufRead};
+//! The lines of log files.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
 
 /// The longest line that is read; of a longer one only the length is kept.
-pub(super) const BYTES_MAX: usize = 1 << 20;
+pub(crate) const BYTES_MAX: usize = 1 << 20;
 
 /// A line without its end.
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// More than [`BYTES_MAX`] bytes; so many.
@@ -12,14 +18,14 @@ pub(super) enum Line<'a> {
 }
 
 /// Lines of a file within bounded memory, whatever the file holds.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self {
             reader,
             buffer: Vec::new(),
@@ -28,7 +34,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The number of the next line, from 1, and the line; `None` at the end.
-    pub(super) fn next_line(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.buffer.clear();
         let mut length = 0;
         loop {
@@ -59,6 +65,20 @@ impl<R: BufRead> Lines<R> {
         };
         Ok(Some((self.number, line)))
     }
+}
+
+/// A log file: `-` is standard input, and `.gz` is unpacked.
+pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path)?;
+    let reader: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    Ok(Box::new(BufReader::with_capacity(1 << 16, reader)))
 }
 
 #[cfg(test)]
