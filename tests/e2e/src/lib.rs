@@ -1,4 +1,10 @@
 //! The services as processes against a real Kafka and a real S3: what their tests share.
 
+pub mod expect;
 pub mod log;
+pub mod pipeline;
+pub mod process;
+pub mod producer;
+pub mod receiver;
 pub mod s3;
+pub mod web;
