@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use event::{
-    Alert, AlertId, AlertStatus, Evidence, Fact, FactEntry, Key, SemanticHash, SourcePartition, StateChange, Tick,
-    Timestamp,
+    Alert, AlertId, AlertStatus, Fact, FactEntry, Key, SemanticHash, SourcePartition, StateChange, Tick, Timestamp,
 };
 use ruleset::{Mode, Pattern, Rule, RuleSet};
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use state::{Clock, Image, ImageError, StateStore, Value};
 
 use crate::SourceSet;
 use crate::alert;
-use crate::count::Window;
 use crate::episode::{self, Episode, Touched, Truth};
 use crate::held::Held;
-use crate::join::{LEFT, Sides};
+use crate::join::LEFT;
+use crate::kept::Kept;
 use crate::watermark::{SourceCounts, Watermarks};
 
 /// The second stage: what the facts of one facts partition, in their order, mean.
@@ -63,24 +63,11 @@ impl CorrelateTally {
 }
 
 /// What a rule keeps for a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct KeyState {
     held: Kept,
     /// In the order of time, more than the rule's keep-alive apart.
     episodes: Vec<Episode>,
-}
-
-/// What the pattern of the rule keeps.
-#[derive(Debug, Serialize, Deserialize)]
-enum Kept {
-    Count(Window),
-    Join(Sides),
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self::Count(Window::default())
-    }
 }
 
 /// The version of the stored form of a [`KeyState`], its first byte.
@@ -170,10 +157,9 @@ impl Correlator {
             store,
             &mut step,
         )?;
-        let clocks: std::collections::BTreeSet<Clock> =
-            self.rules.values().map(|rule| SourceSet::of(rule).clock()).collect();
-        for clock in clocks {
-            let watermark = self.watermarks.of(SourceSet::from_clock(clock));
+        // Of every set, not only of the rules that are loaded: what another rule left behind is removed in its time.
+        for sources in SourceSet::ALL {
+            let (clock, watermark) = (sources.clock(), self.watermarks.of(sources));
             loop {
                 let due = store.due(clock, watermark, DUE_KEYS_MAX)?;
                 if due.is_empty() {
@@ -236,18 +222,12 @@ impl Case<'_> {
             return;
         }
         let mut new = Held::new(fact, entry);
-        let truths = match (&mut state.held, &self.rule.pattern) {
-            (Kept::Count(window), Pattern::Count(pattern)) if !window.knows(&new) => window.add(pattern, new),
-            (Kept::Join(sides), Pattern::Join(pattern)) if !sides.knows(fact.side, &new) => {
-                if fact.side == LEFT {
-                    new.values = values(fact, entry);
-                }
-                sides.add(pattern, fact.side, new)
-            }
-            _ => {
-                step.tally.duplicate += 1;
-                return;
-            }
+        if fact.side == LEFT && matches!(self.rule.pattern, Pattern::Join(_)) {
+            new.values = values(fact, entry);
+        }
+        let Some(truths) = state.held.add(&self.rule.pattern, fact.side, new) else {
+            step.tally.duplicate += 1;
+            return;
         };
         step.tally.applied += 1;
         for truth in truths {
@@ -269,21 +249,20 @@ impl Case<'_> {
                 self.emit(Alert { merged_into, ..alert }, step);
             }
             Touched::None => {
-                let (tenant, opening) = (self.key.parts().next().unwrap_or_default(), &entry.event_id);
-                let alert_id = AlertId::new(tenant, &self.rule.id, self.rule.hash, self.key, opening, entry.time);
+                // Not always the event that has just come: a late one may make several moments true, and each of
+                // their episodes has an id of its own.
+                let opening = state.held.at(truth).map_or("", |held| &held.event_id);
+                let tenant = self.key.parts().next().unwrap_or_default();
+                let alert_id = AlertId::new(tenant, &self.rule.id, self.rule.hash, self.key, opening, truth.at);
                 let message = self.message(state, truth, fact, entry);
-                let opened = Episode::new(alert_id, message, entry.time, truth);
-                let at = episode::insert(&mut state.episodes, opened);
+                let at = episode::insert(&mut state.episodes, Episode::new(alert_id, message, truth));
                 self.tell(state, at, AlertStatus::Opened, step);
             }
         }
     }
 
     fn message(&self, state: &KeyState, truth: Truth, fact: &Fact, entry: &FactEntry) -> String {
-        let of_left: &[(String, String)] = match &state.held {
-            Kept::Join(sides) => sides.values_at(truth),
-            Kept::Count(_) => &[],
-        };
+        let of_left = state.held.at(truth).map_or(&[][..], |held| &held.values);
         let names = self.rule.key_fields();
         self.rule.message.render(|name| {
             let of_key = names
@@ -304,17 +283,12 @@ impl Case<'_> {
     /// After a record: tells of what grew, closes what is over, forgets what is too old.
     fn settle(&self, state: &mut KeyState, step: &mut Step) {
         for at in 0..state.episodes.len() {
-            let before = (
-                state.episodes[at].count,
-                state.episodes[at].first,
-                state.episodes[at].last,
-            );
-            self.recount(state, at);
             let episode = &mut state.episodes[at];
-            let grew = before != (episode.count, episode.first, episode.last);
+            let extent = state.held.extent(&self.rule.pattern, episode);
+            episode.measured(extent);
             let over = episode.ends_after(self.rule.timing.keep_alive) < self.watermark;
             let was_closed = std::mem::replace(&mut episode.closed, over);
-            if over && (grew || !was_closed) {
+            if over && (!was_closed || extent != episode.told) {
                 self.tell(state, at, AlertStatus::Closed, step);
             } else if !over && (was_closed || episode.is_news()) {
                 self.tell(state, at, AlertStatus::Updated, step);
@@ -323,42 +297,30 @@ impl Case<'_> {
         self.forget(state, step);
     }
 
-    fn recount(&self, state: &mut KeyState, at: usize) {
-        let episode = &mut state.episodes[at];
-        episode.count = match (&state.held, &self.rule.pattern) {
-            (Kept::Count(window), _) => window.count(episode),
-            (Kept::Join(sides), Pattern::Join(pattern)) => sides.contributing(pattern, episode).1,
-            (Kept::Join(_), _) => episode.count,
-        };
-    }
-
     fn forget(&self, state: &mut KeyState, step: &mut Step) {
         let timing = &self.rule.timing;
         let horizon = self.watermark.minus(timing.lateness);
+        let oldest_moment = horizon.minus(self.looks_back());
         state
             .episodes
-            .retain(|episode| !episode.closed || episode.ends_after(timing.keep_alive) >= horizon);
-        match (&mut state.held, &self.rule.pattern) {
-            (Kept::Count(window), Pattern::Count(pattern)) => {
-                window.prune(pattern, &mut state.episodes, horizon.minus(pattern.window));
-            }
-            (Kept::Join(sides), Pattern::Join(pattern)) => {
-                step.tally.forgotten += sides.prune(pattern, &state.episodes, horizon.minus(pattern.within));
-            }
-            _ => {}
+            .retain(|episode| !episode.closed || episode.ends_after(timing.keep_alive) >= oldest_moment);
+        step.tally.forgotten += state.held.prune(self.rule, &mut state.episodes, horizon);
+    }
+
+    /// How much older than itself a moment may be that an event makes true: a right event may come after its left.
+    fn looks_back(&self) -> Duration {
+        match &self.rule.pattern {
+            Pattern::Join(pattern) => pattern.within,
+            Pattern::Count(_) | Pattern::Each(_) => Duration::ZERO,
         }
     }
 
     /// Emits an episode as it is now.
     fn tell(&self, state: &mut KeyState, at: usize, status: AlertStatus, step: &mut Step) {
         let episode = &mut state.episodes[at];
-        let (evidence, count): (Vec<Evidence>, u64) = match (&state.held, &self.rule.pattern) {
-            (Kept::Count(window), _) => window.contributing(episode),
-            (Kept::Join(sides), Pattern::Join(pattern)) => sides.contributing(pattern, episode),
-            (Kept::Join(_), _) => (Vec::new(), 0),
-        };
-        episode.count = count;
-        episode.told();
+        let evidence = state.held.evidence(&self.rule.pattern, episode);
+        episode.told = state.held.extent(&self.rule.pattern, episode);
+        episode.measured(episode.told);
         let alert = alert::of_episode(self.rule, self.key, episode, status, evidence);
         self.emit(alert, step);
     }
@@ -375,22 +337,22 @@ impl Case<'_> {
         let span = match &self.rule.pattern {
             Pattern::Count(pattern) => pattern.window,
             Pattern::Join(pattern) => pattern.within,
-            Pattern::Each(_) => std::time::Duration::ZERO,
+            Pattern::Each(_) => Duration::ZERO,
         };
         let ends = state
             .episodes
             .iter()
             .filter(|episode| !episode.closed)
             .map(|episode| episode.ends_after(timing.keep_alive));
-        let newest = match &state.held {
-            Kept::Count(window) => window.newest(),
-            Kept::Join(sides) => sides.newest(),
-        };
         let episodes_gone = state
             .episodes
             .iter()
-            .map(|episode| episode.ends_after(timing.keep_alive).plus(timing.lateness));
-        let events_gone = newest.map(|newest| newest.plus(span).plus(timing.lateness));
+            .map(|episode| episode.ends_after(timing.keep_alive).plus(self.looks_back()))
+            .map(|moment| moment.plus(timing.lateness));
+        let events_gone = state
+            .held
+            .newest()
+            .map(|newest| newest.plus(span).plus(timing.lateness));
         let gone = episodes_gone.chain(events_gone).max().unwrap_or(Timestamp::MAX);
         ends.min().unwrap_or(gone)
     }
@@ -422,12 +384,8 @@ fn damaged(what: &str, error: &dyn std::fmt::Display) -> ImageError {
 
 fn load(case: &Case<'_>, stored: Option<&[u8]>) -> Result<KeyState, ImageError> {
     let Some(stored) = stored else {
-        let held = match &case.rule.pattern {
-            Pattern::Join(_) => Kept::Join(Sides::default()),
-            Pattern::Count(_) | Pattern::Each(_) => Kept::default(),
-        };
         return Ok(KeyState {
-            held,
+            held: Kept::new(&case.rule.pattern),
             episodes: Vec::new(),
         });
     };
@@ -444,11 +402,7 @@ fn save<I: Image>(
     store: &mut StateStore<I>,
     step: &mut Step,
 ) -> Result<(), ImageError> {
-    let empty = match &state.held {
-        Kept::Count(window) => window.is_empty(),
-        Kept::Join(sides) => sides.is_empty(),
-    };
-    if empty && state.episodes.is_empty() {
+    if state.held.is_empty() && state.episodes.is_empty() {
         if store.get(&store_key)?.is_some() {
             write(
                 StateChange {

@@ -2,11 +2,14 @@
 //! more than N. What a window needs is kept: while nothing fires at most N events lie in any W; while an episode goes
 //! on its inside is settled, because more events can only confirm it, and only its ends are needed.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use event::{Evidence, Timestamp};
 use ruleset::CountPattern;
 use serde::{Deserialize, Serialize};
 
-use crate::episode::{Episode, Truth};
+use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
 
 /// How many events of one episode are listed as evidence before the inside of it is only counted.
@@ -24,100 +27,109 @@ impl Window {
         self.held.is_empty()
     }
 
-    pub(crate) fn knows(&self, new: &Held) -> bool {
-        held::knows(&self.held, new.identity)
-    }
-
-    /// Adds an event, and says at which moments the rule holds that it may have made true.
-    pub(crate) fn add(&mut self, pattern: &CountPattern, new: Held) -> Vec<Truth> {
+    /// Adds an event, and says at which moments the rule holds that it may have made true. `None`: it was known.
+    pub(crate) fn add(&mut self, pattern: &CountPattern, new: Held) -> Option<Vec<Truth>> {
+        if held::knows(&self.held, new.identity) {
+            return None;
+        }
         let reach = new.time.plus(pattern.window);
         let at = held::insert(&mut self.held, new);
-        let touched = (at..self.held.len()).take_while(|at| self.held[*at].time <= reach);
-        touched.filter_map(|at| self.truth(pattern, at)).collect()
+        let upto = self.held.partition_point(|held| held.time <= reach);
+        Some(self.truths(pattern, at..upto))
     }
 
-    /// Whether the rule holds at the event at `at`. Looks back only until it knows, but to the window's first event if so.
-    fn truth(&self, pattern: &CountPattern, at: usize) -> Option<Truth> {
-        let end = self.held[at].time;
-        let start = end.minus(pattern.window);
-        // Events of the same time that are ordered behind count too.
-        let upto = at + self.held[at..].iter().take_while(|held| held.time == end).count();
-        let from = self.held[..upto].partition_point(|held| held.time < start);
+    /// At which of these events the rule holds. The window slides over them, so that a late event costs as much as the
+    /// events it touches, however high the threshold is.
+    fn truths(&self, pattern: &CountPattern, moments: Range<usize>) -> Vec<Truth> {
+        let mut truths = Vec::new();
+        let starts_at = self.held[moments.start].time.minus(pattern.window);
+        let mut from = self.held[..moments.start].partition_point(|held| held.time < starts_at);
+        let mut upto = from;
         let mut weight = 0;
-        let enough = self.held[from..upto].iter().rev().any(|held| {
-            weight += u64::from(held.weight);
-            weight >= pattern.threshold.at_least
-        });
-        enough.then(|| Truth {
-            at: end,
-            first: self.held[from].time,
-            last: end,
-        })
+        for moment in &self.held[moments] {
+            // Events of the same time that are ordered behind count too.
+            while let Some(held) = self.held.get(upto).filter(|held| held.time <= moment.time) {
+                weight += u64::from(held.weight);
+                upto += 1;
+            }
+            let start = moment.time.minus(pattern.window);
+            while self.held[from].time < start {
+                weight -= u64::from(self.held[from].weight);
+                from += 1;
+            }
+            if weight >= pattern.threshold.at_least {
+                truths.push(Truth {
+                    at: moment.time,
+                    source: moment.source,
+                    first: self.held[from].time,
+                    last: moment.time,
+                });
+            }
+        }
+        truths
     }
 
-    /// The events that contribute to an episode, as many as are held, and how many they stand for.
-    pub(crate) fn contributing(&self, episode: &Episode) -> (Vec<Evidence>, u64) {
-        let inside = self.inside(episode);
-        let weight: u64 = inside.iter().map(|held| u64::from(held.weight)).sum();
-        (
-            inside.iter().map(Held::evidence).collect(),
-            weight + episode.omitted_weight,
-        )
+    /// The events of an episode that are held.
+    pub(crate) fn evidence(&self, episode: &Episode) -> Vec<Evidence> {
+        self.held[self.inside(episode)].iter().map(Held::evidence).collect()
     }
 
-    /// How many events an episode stands for.
-    pub(crate) fn count(&self, episode: &Episode) -> u64 {
-        self.inside(episode)
-            .iter()
-            .map(|held| u64::from(held.weight))
-            .sum::<u64>()
-            + episode.omitted_weight
+    /// What an episode spans and stands for.
+    pub(crate) fn extent(&self, episode: &Episode) -> Extent {
+        let inside = &self.held[self.inside(episode)];
+        Extent {
+            first: episode.first,
+            last: episode.last,
+            count: held::weight(inside) + episode.omitted_weight,
+            // Events are only added, and each of them counts.
+            digest: 0,
+        }
     }
 
-    fn inside(&self, episode: &Episode) -> &[Held] {
+    fn inside(&self, episode: &Episode) -> Range<usize> {
         let from = self.held.partition_point(|held| held.time < episode.first);
         let upto = self.held.partition_point(|held| held.time <= episode.last);
-        &self.held[from..upto.max(from)]
+        from..upto.max(from)
     }
 
-    /// Forgets what no window and no remembered episode needs: events before `horizon` outside of episodes, and the
-    /// inside of an episode beyond the evidence limit, which is counted in the episode.
-    pub(crate) fn prune(&mut self, pattern: &CountPattern, episodes: &mut [Episode], horizon: Timestamp) {
+    /// The event at which the rule holds.
+    pub(crate) fn at(&self, truth: Truth) -> Option<&Held> {
+        held::find(&self.held, truth)
+    }
+
+    /// Forgets what no window and no remembered episode needs: events before `horizon` outside of episodes and of what
+    /// they may still grow over, and the inside of an episode beyond the evidence limit, which is counted in the episode.
+    pub(crate) fn prune(
+        &mut self,
+        pattern: &CountPattern,
+        keep_alive: Duration,
+        episodes: &mut [Episode],
+        horizon: Timestamp,
+    ) {
         let remembered = |time: Timestamp| {
-            episodes
-                .iter()
-                .any(|episode| episode.first <= time && time <= episode.last)
+            let nearest = episodes.partition_point(|episode| episode.ends_after(keep_alive) < time);
+            episodes.get(nearest).is_some_and(|episode| episode.first <= time)
         };
         if self.held.first().is_some_and(|oldest| oldest.time < horizon) {
             self.held.retain(|held| held.time >= horizon || remembered(held.time));
         }
-        for episode in episodes.iter_mut() {
+        for episode in episodes {
             self.omit_inside(pattern, episode);
         }
     }
 
     fn omit_inside(&mut self, pattern: &CountPattern, episode: &mut Episode) {
-        let from = self.held.partition_point(|held| held.time < episode.first);
-        let inside = self.inside(episode).len();
-        if inside <= EVIDENCE_MAX {
+        let inside = self.inside(episode);
+        if inside.len() <= EVIDENCE_MAX {
             return;
         }
-        // The newest events that fill a window by themselves decide everything after the episode.
-        let mut tail = 0;
-        let mut weight = 0;
-        for held in self.held[from..from + inside].iter().rev() {
-            if weight >= pattern.threshold.at_least {
-                break;
-            }
-            weight += u64::from(held.weight);
-            tail += 1;
-        }
-        // What lies before the first true moment decides whether the episode began earlier.
-        let head = self.held[from..]
-            .partition_point(|held| held.time <= episode.first_true)
-            .max(EVIDENCE_MAX);
-        if head + tail < inside {
-            for omitted in self.held.drain(from + head..from + inside - tail) {
+        let events = &self.held[inside.clone()];
+        // The oldest events that fill a window decide whether the episode began earlier, the newest that do decide
+        // everything after it.
+        let head = filling(events.iter(), pattern).max(EVIDENCE_MAX);
+        let tail = filling(events.iter().rev(), pattern);
+        if head + tail < inside.len() {
+            for omitted in self.held.drain(inside.start + head..inside.end - tail) {
                 episode.omitted_events += 1;
                 episode.omitted_weight += u64::from(omitted.weight);
             }
@@ -128,4 +140,15 @@ impl Window {
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         self.held.last().map(|held| held.time)
     }
+}
+
+/// How many of the first of these events are enough for the rule.
+fn filling<'a>(events: impl Iterator<Item = &'a Held>, pattern: &CountPattern) -> usize {
+    let mut weight = 0;
+    let missing = |held: &&Held| {
+        let is_missing = weight < pattern.threshold.at_least;
+        weight += u64::from(held.weight);
+        is_missing
+    };
+    events.take_while(missing).count()
 }

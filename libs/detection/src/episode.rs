@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use event::{AlertId, Timestamp};
+use event::{AlertId, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How much longer an episode goes on, in event time, before a person is told again that it does.
@@ -12,12 +12,12 @@ const UPDATE_GROWTH: u64 = 10;
 /// A stretch of event time in which a rule held for a key, with gaps of at most the rule's keep-alive.
 ///
 /// The stretch is a function of the set of events, not of their order of arrival; only its id, message and opening
-/// time come from the event that happened to make it true first.
+/// time come from the moment that happened to be found true first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Episode {
     pub(crate) alert_id: AlertId,
     pub(crate) message: String,
-    /// The time of the event that opened it.
+    /// The time of the event that opened it: the one at which the rule was first found to hold.
     pub(crate) opened_at: Timestamp,
     /// The first and the last moment at which the rule held.
     pub(crate) first_true: Timestamp,
@@ -32,15 +32,28 @@ pub(crate) struct Episode {
     pub(crate) omitted_weight: u64,
     pub(crate) revision: u32,
     pub(crate) closed: bool,
-    /// What a person was told last: the count, and the last event then.
-    pub(crate) told_count: u64,
-    pub(crate) told_at: Timestamp,
+    /// What a person was told last.
+    pub(crate) told: Extent,
+}
+
+/// What an episode spans and stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Extent {
+    /// The first and the last contributing event.
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    /// Contributing events, repeats counted.
+    pub(crate) count: u64,
+    /// Differs where other events of the same number contribute.
+    pub(crate) digest: u64,
 }
 
 /// A moment at which a rule holds, and the first and last event it holds by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Truth {
     pub(crate) at: Timestamp,
+    /// The record of the event at which it holds: the last of a window, the left of a join.
+    pub(crate) source: Source,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
 }
@@ -58,11 +71,11 @@ pub(crate) enum Touched {
 
 impl Episode {
     /// A new one, not yet told of.
-    pub(crate) fn new(alert_id: AlertId, message: String, opened_at: Timestamp, truth: Truth) -> Self {
+    pub(crate) fn new(alert_id: AlertId, message: String, truth: Truth) -> Self {
         Self {
             alert_id,
             message,
-            opened_at,
+            opened_at: truth.at,
             first_true: truth.at,
             last_true: truth.at,
             first: truth.first,
@@ -72,8 +85,12 @@ impl Episode {
             omitted_weight: 0,
             revision: 0,
             closed: false,
-            told_count: 0,
-            told_at: opened_at,
+            told: Extent {
+                first: truth.first,
+                last: truth.last,
+                count: 0,
+                digest: 0,
+            },
         }
     }
 
@@ -84,15 +101,14 @@ impl Episode {
 
     /// Whether it grew enough for a person to be told again.
     pub(crate) fn is_news(&self) -> bool {
-        self.count > self.told_count
-            && (self.count >= self.told_count.saturating_mul(UPDATE_GROWTH)
-                || self.last >= self.told_at.plus(UPDATE_INTERVAL))
+        self.count > self.told.count
+            && (self.count >= self.told.count.saturating_mul(UPDATE_GROWTH)
+                || self.last >= self.told.last.plus(UPDATE_INTERVAL))
     }
 
-    /// Remembers that a person is told of it as it is now.
-    pub(crate) fn told(&mut self) {
-        self.told_count = self.count;
-        self.told_at = self.last;
+    /// Takes over what its events span and stand for.
+    pub(crate) fn measured(&mut self, extent: Extent) {
+        (self.first, self.last, self.count) = (extent.first, extent.last, extent.count);
     }
 
     fn reaches(&self, at: Timestamp, keep_alive: Duration) -> bool {
@@ -126,6 +142,7 @@ pub(crate) fn touch(episodes: &mut Vec<Episode>, truth: Truth, keep_alive: Durat
     let kept = &mut episodes[at];
     kept.extend(Truth {
         at: gone.last_true,
+        source: truth.source,
         first: gone.first,
         last: gone.last,
     });

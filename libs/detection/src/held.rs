@@ -1,6 +1,8 @@
 use event::{EventHash, Evidence, Fact, FactEntry, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::episode::Truth;
+
 /// An event that a rule remembers for a key. Ordered by time, then by source: the order of windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
@@ -42,6 +44,17 @@ impl Held {
     }
 }
 
+/// How many events these stand for.
+pub(crate) fn weight<'a>(held: impl IntoIterator<Item = &'a Held>) -> u64 {
+    held.into_iter().map(|held| u64::from(held.weight)).sum()
+}
+
+/// A number that tells these events from others, in whatever order they are.
+pub(crate) fn digest<'a>(held: impl IntoIterator<Item = &'a Held>) -> u64 {
+    let short = |held: &Held| held.identity.0.first_chunk().copied().map_or(0, u64::from_be_bytes);
+    held.into_iter().map(short).fold(0, u64::wrapping_add)
+}
+
 /// Whether `held` knows this event already.
 pub(crate) fn knows(held: &[Held], identity: EventHash) -> bool {
     held.iter().any(|held| held.identity == identity)
@@ -52,4 +65,10 @@ pub(crate) fn insert(held: &mut Vec<Held>, new: Held) -> usize {
     let at = held.partition_point(|held| held.order() < new.order());
     held.insert(at, new);
     at
+}
+
+/// The event at which a rule holds.
+pub(crate) fn find(held: &[Held], truth: Truth) -> Option<&Held> {
+    let at = held.partition_point(|held| held.order() < (truth.at, truth.source));
+    held.get(at).filter(|held| held.order() == (truth.at, truth.source))
 }

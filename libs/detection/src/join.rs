@@ -1,11 +1,13 @@
 //! `A | join (B) on k | within W`: a semi-join. It is true at an A for which there is a B at most W away, on the side
 //! that the order asks for. One alert per stretch of such As, with each A's nearest B as evidence, not one per pair.
 
+use std::collections::BTreeSet;
+
 use event::{Evidence, Timestamp};
 use ruleset::{JoinPattern, Order};
 use serde::{Deserialize, Serialize};
 
-use crate::episode::{Episode, Truth};
+use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
 
 /// How many events of one side are kept for a key. Beyond it the oldest are forgotten, and that is counted.
@@ -26,26 +28,29 @@ impl Sides {
         self.left.is_empty() && self.right.is_empty()
     }
 
-    pub(crate) fn knows(&self, side: u8, new: &Held) -> bool {
-        held::knows(if side == LEFT { &self.left } else { &self.right }, new.identity)
-    }
-
-    /// Adds an event, and says at which moments the rule holds that it may have made true.
-    pub(crate) fn add(&mut self, pattern: &JoinPattern, side: u8, new: Held) -> Vec<Truth> {
-        let (since, until) = (new.time.minus(pattern.within), new.time.plus(pattern.within));
-        if side == LEFT {
-            let at = held::insert(&mut self.left, new);
-            return self.truth(pattern, &self.left[at]).into_iter().collect();
+    /// Adds an event, and says at which moments the rule holds that it may have made true. `None`: it was known.
+    pub(crate) fn add(&mut self, pattern: &JoinPattern, side: u8, new: Held) -> Option<Vec<Truth>> {
+        let events = if side == LEFT { &mut self.left } else { &mut self.right };
+        if held::knows(events, new.identity) {
+            return None;
         }
-        held::insert(&mut self.right, new);
-        let near = self.left.iter().filter(|left| since <= left.time && left.time <= until);
-        near.filter_map(|left| self.truth(pattern, left)).collect()
+        let (since, until) = (new.time.minus(pattern.within), new.time.plus(pattern.within));
+        let at = held::insert(events, new);
+        let touched = if side == LEFT {
+            at..at + 1
+        } else {
+            let from = self.left.partition_point(|left| left.time < since);
+            from..self.left.partition_point(|left| left.time <= until)
+        };
+        let truths = self.left[touched].iter().filter_map(|left| self.truth(pattern, left));
+        Some(truths.collect())
     }
 
     fn truth(&self, pattern: &JoinPattern, left: &Held) -> Option<Truth> {
         let right = self.nearest(pattern, left)?;
         Some(Truth {
             at: left.time,
+            source: left.source,
             first: left.time.min(right.time),
             last: left.time.max(right.time),
         })
@@ -53,68 +58,106 @@ impl Sides {
 
     /// The right event that is nearest in time, the earlier of two equally near.
     fn nearest(&self, pattern: &JoinPattern, left: &Held) -> Option<&Held> {
-        let distance = |right: &Held| right.time.since(left.time).max(left.time.since(right.time));
-        let fits = |right: &&Held| {
-            let ordered = match pattern.order {
-                Order::Any => true,
-                Order::RightFirst => right.order() < left.order(),
-                Order::LeftFirst => left.order() < right.order(),
-            };
-            ordered && right.identity != left.identity && distance(right) <= pattern.within
-        };
-        self.right
-            .iter()
-            .filter(fits)
-            .min_by_key(|right| (distance(right), right.order()))
-    }
-
-    /// The values of the left event that an episode began with, for its message.
-    pub(crate) fn values_at(&self, truth: Truth) -> &[(String, String)] {
-        self.left
-            .iter()
-            .find(|left| left.time == truth.at)
-            .map_or(&[], |left| &left.values)
-    }
-
-    /// The events that contribute to an episode, and how many they stand for. Settles the episode's first and last.
-    pub(crate) fn contributing(&self, pattern: &JoinPattern, episode: &mut Episode) -> (Vec<Evidence>, u64) {
-        let inside = |left: &&Held| episode.first_true <= left.time && left.time <= episode.last_true;
-        let mut events: Vec<&Held> = Vec::new();
-        for left in self.left.iter().filter(inside) {
-            if let Some(right) = self.nearest(pattern, left) {
-                events.extend([left, right]);
-            }
+        let distance = |right: &&Held| right.time.since(left.time).max(left.time.since(right.time));
+        let fits = |right: &&Held| right.identity != left.identity && distance(right) <= pattern.within;
+        let (before, after) = self
+            .right
+            .split_at(self.right.partition_point(|right| right.order() < left.order()));
+        // An event is on a side once, so the nearest of each direction is among the next two. Of several at one time
+        // the one that comes first in order is taken.
+        let before = before.iter().rev().find(|right| right.identity != left.identity);
+        let before = before.and_then(|last| {
+            let same_time = self.right.partition_point(|right| right.time < last.time);
+            self.right[same_time..]
+                .iter()
+                .find(|right| right.identity != left.identity)
+        });
+        let after = after.iter().find(|right| right.identity != left.identity);
+        let (before, after) = (before.filter(fits), after.filter(fits));
+        match pattern.order {
+            Order::Any => before.into_iter().chain(after).min_by_key(distance),
+            Order::RightFirst => before,
+            Order::LeftFirst => after,
         }
+    }
+
+    /// The left event at which the rule holds.
+    pub(crate) fn at(&self, truth: Truth) -> Option<&Held> {
+        held::find(&self.left, truth)
+    }
+
+    /// The events of an episode that are held: its left events, and the right event nearest to each. In order.
+    fn inside(&self, pattern: &JoinPattern, episode: &Episode) -> Vec<&Held> {
+        let from = self.left.partition_point(|left| left.time < episode.first_true);
+        let left = self.left[from..].iter();
+        let stretch = left.take_while(|left| left.time <= episode.last_true);
+        let pairs = stretch.filter_map(|left| Some([left, self.nearest(pattern, left)?]));
+        let mut events: Vec<&Held> = pairs.flatten().collect();
         events.sort_by_key(|held| held.order());
-        events.dedup_by_key(|held| held.order());
-        if let (Some(first), Some(last)) = (events.first(), events.last()) {
-            (episode.first, episode.last) = (first.time, last.time);
-        }
-        let weight: u64 = events.iter().map(|held| u64::from(held.weight)).sum();
-        (events.into_iter().map(Held::evidence).collect(), weight)
+        // An event may be on both sides, and was then perhaps not read from the same record.
+        let mut known = BTreeSet::new();
+        events.retain(|held| known.insert(held.identity));
+        events
+    }
+
+    /// The events of an episode that are held.
+    pub(crate) fn evidence(&self, pattern: &JoinPattern, episode: &Episode) -> Vec<Evidence> {
+        self.inside(pattern, episode).into_iter().map(Held::evidence).collect()
+    }
+
+    /// What an episode spans and stands for.
+    pub(crate) fn extent(&self, pattern: &JoinPattern, episode: &Episode) -> Extent {
+        extent(&self.inside(pattern, episode), episode)
     }
 
     /// Forgets what no join and no remembered episode needs, and says how many events a limit made it forget too early.
-    pub(crate) fn prune(&mut self, pattern: &JoinPattern, episodes: &[Episode], horizon: Timestamp) -> u64 {
+    /// What such events stood for in an episode is counted there.
+    pub(crate) fn prune(&mut self, pattern: &JoinPattern, episodes: &mut [Episode], horizon: Timestamp) -> u64 {
         let needed = |time: Timestamp| {
-            let near = |episode: &Episode| {
-                episode.first_true.minus(pattern.within) <= time && time <= episode.last_true.plus(pattern.within)
-            };
-            time >= horizon || episodes.iter().any(near)
+            let nearest = episodes.partition_point(|episode| episode.last_true.plus(pattern.within) < time);
+            let begins = |episode: &Episode| episode.first_true.minus(pattern.within);
+            time >= horizon || episodes.get(nearest).is_some_and(|episode| begins(episode) <= time)
         };
-        let mut forgotten = 0;
-        for side in [&mut self.left, &mut self.right] {
-            side.retain(|held| needed(held.time));
-            let excess = side.len().saturating_sub(SIDE_MAX);
-            side.drain(..excess);
-            forgotten += excess as u64;
+        self.left.retain(|held| needed(held.time));
+        self.right.retain(|held| needed(held.time));
+        let excess = [&self.left, &self.right].map(|side| side.len().saturating_sub(SIDE_MAX));
+        if excess == [0, 0] {
+            return 0;
         }
-        forgotten
+        let whole = |episode: &Episode| {
+            let inside = self.inside(pattern, episode);
+            (inside.len() as u64, extent(&inside, episode))
+        };
+        let before: Vec<(u64, Extent)> = episodes.iter().map(whole).collect();
+        self.left.drain(..excess[0]);
+        self.right.drain(..excess[1]);
+        for (episode, (events, extent)) in episodes.iter_mut().zip(before) {
+            let inside = self.inside(pattern, episode);
+            episode.omitted_events += events.saturating_sub(inside.len() as u64);
+            episode.omitted_weight = extent.count.saturating_sub(held::weight(inside));
+            (episode.first, episode.last) = (extent.first, extent.last);
+        }
+        (excess[0] + excess[1]) as u64
     }
 
     /// The time of the newest event.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         let newest = |side: &[Held]| side.last().map(|held| held.time);
         newest(&self.left).max(newest(&self.right))
+    }
+}
+
+/// What an episode spans and stands for that has these events and those that it omits.
+fn extent(inside: &[&Held], episode: &Episode) -> Extent {
+    let mut first = inside.first().map_or(episode.first, |held| held.time);
+    let mut last = inside.last().map_or(episode.last, |held| held.time);
+    if episode.omitted_events > 0 {
+        (first, last) = (first.min(episode.first), last.max(episode.last));
+    }
+    Extent {
+        first,
+        last,
+        count: held::weight(inside.iter().copied()) + episode.omitted_weight,
+        digest: held::digest(inside.iter().copied()),
     }
 }

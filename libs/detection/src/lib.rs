@@ -11,6 +11,7 @@ mod count;
 mod episode;
 mod held;
 mod join;
+mod kept;
 mod matching;
 mod predicate;
 mod sources;

@@ -149,7 +149,12 @@ fn has_word(word: &str, event: &Event) -> bool {
     }
     let wanted: Vec<&str> = terms(word).collect();
     let said: Vec<&str> = terms(&event.message).collect();
-    let fits = |window: &[&str]| window.iter().zip(&wanted).all(|(said, wanted)| said.eq_ignore_ascii_case(wanted));
+    let fits = |window: &[&str]| {
+        window
+            .iter()
+            .zip(&wanted)
+            .all(|(said, wanted)| said.eq_ignore_ascii_case(wanted))
+    };
     !wanted.is_empty() && said.windows(wanted.len()).any(fits)
 }
 

@@ -12,6 +12,9 @@ impl SourceSet {
     /// The topics whose events carry a `security_event`: an audit event may carry one too.
     const SECURITY: Self = Self(0b0011);
 
+    /// Every set that a rule may read.
+    pub(crate) const ALL: [Self; 2] = [Self::SECURITY, Self::EVENTS];
+
     /// The topics from which events of `rule` can come. A flood of access logs cannot stall a rule that reads none.
     pub fn of(rule: &Rule) -> Self {
         match &rule.pattern {
@@ -37,11 +40,6 @@ impl SourceSet {
     /// The clock that waits for the slowest partition of these topics.
     pub fn clock(self) -> Clock {
         Clock(self.0)
-    }
-
-    /// The set whose clock it is.
-    pub fn from_clock(clock: Clock) -> Self {
-        Self(clock.0)
     }
 }
 

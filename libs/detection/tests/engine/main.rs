@@ -1,0 +1,15 @@
+//! The engine through its public interface: events in, alerts out, as the detector's two stages use it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod counting;
+mod driver;
+mod episodes;
+mod extremes;
+mod joins;
+mod lateness;
+mod limits;
+mod probes;
+mod properties;
+mod reference;
+mod stateless;
+mod watermarks;
