@@ -36,7 +36,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// The most bytes of a body, before and after decompression.
     pub body_bytes: usize,
-    /// The most bytes of bodies that are read or being delivered at once. Beyond: 503.
+    /// The most bytes of bodies that are read or being delivered at once. Beyond: 503. The memory this takes is a
+    /// multiple, for an event holds its bytes and its fields.
     pub in_flight_bytes: usize,
     /// The most connections at once. Further ones wait to be accepted.
     pub connections: usize,

@@ -239,7 +239,9 @@ async fn other_paths_and_methods() {
             "{method}"
         );
     }
-    assert_eq!(door.metric(r#"requests_total{code="405"}"#), 6.0);
+    let refused = door.request(Method::GET, "/api/v1/ingest").send().await.unwrap();
+    assert_eq!(refused.headers()["allow"], "POST");
+    assert_eq!(door.metric(r#"requests_total{code="405"}"#), 7.0);
     assert_eq!(door.events(), []);
 }
 

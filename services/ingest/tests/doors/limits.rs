@@ -82,6 +82,26 @@ async fn an_honest_length_over_the_limit() {
     assert_eq!(door.metric(r#"requests_total{code="413"}"#), 1.0);
 }
 
+/// curl asks before it sends a large body: yes, or at once why not.
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends() {
+    let door = Door::open(settings()).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let ask = head("Content-Length: 15\r\nConnection: close\r\nExpect: 100-continue");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut yes = [0; 25];
+    stream.read_exact(&mut yes).await.unwrap();
+    assert_eq!(&yes, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(br#"{"message":"m"}"#).await.unwrap();
+    assert!(read_to_end(&mut stream).await.contains(r#""received":1"#));
+    let said = raw(
+        &door,
+        head("Content-Length: 99999999\r\nExpect: 100-continue").as_bytes(),
+    )
+    .await;
+    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+}
+
 /// H03: a chunked body has no length to be honest about.
 #[tokio::test]
 async fn a_chunked_body_without_end() {
