@@ -144,17 +144,12 @@ fn service(pattern: &TextPattern, event: &Event) -> bool {
 
 /// A tag that is the word, or the word's terms next to each other in the message.
 fn has_word(word: &str, event: &Event) -> bool {
-    if event.tags.iter().any(|tag| tag.eq_ignore_ascii_case(word)) {
+    if event.tags.iter().any(|tag| is_same(tag, word)) {
         return true;
     }
     let wanted: Vec<&str> = terms(word).collect();
     let said: Vec<&str> = terms(&event.message).collect();
-    let fits = |window: &[&str]| {
-        window
-            .iter()
-            .zip(&wanted)
-            .all(|(said, wanted)| said.eq_ignore_ascii_case(wanted))
-    };
+    let fits = |window: &[&str]| window.iter().zip(&wanted).all(|(said, wanted)| is_same(said, wanted));
     !wanted.is_empty() && said.windows(wanted.len()).any(fits)
 }
 
@@ -166,12 +161,24 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
 /// Whether `text` fits a pattern with `*` and `?`, without regard to case.
 fn matches_text(pattern: &TextPattern, text: &str) -> bool {
     let pattern = pattern.source.as_str();
-    if !pattern.contains(['*', '?']) && pattern.is_ascii() {
-        return pattern.eq_ignore_ascii_case(text);
+    if !pattern.contains(['*', '?']) {
+        return is_same(pattern, text);
     }
-    let pattern: Vec<char> = pattern.chars().flat_map(char::to_lowercase).collect();
-    let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+    let pattern: Vec<char> = lower_case(pattern).collect();
+    let text: Vec<char> = lower_case(text).collect();
     glob(&pattern, &text)
+}
+
+/// Whether two texts are equal without regard to case.
+fn is_same(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    lower_case(one).eq(lower_case(other))
+}
+
+fn lower_case(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// Matches in time proportional to the product of the lengths at worst: on a mismatch only the last `*` takes more.
