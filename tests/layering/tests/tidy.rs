@@ -39,7 +39,10 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 /// Features that one crate adds, each with the reason why the others must not have them.
 const FEATURES_OF_ONE_CRATE: [(&str, &str); 1] = [
     // Reads /proc through a `-sys` crate, and the simulation, which counts too, links none.
-    ("libs/service/Cargo.toml", "prometheus = { workspace = true, features = [\"process\"] }"),
+    (
+        "libs/service/Cargo.toml",
+        "prometheus = { workspace = true, features = [\"process\"] }",
+    ),
 ];
 
 #[test]
@@ -166,16 +169,34 @@ fn no_file_names_a_place_of_one_machine() {
     });
 }
 
-/// A document that names a file which is gone sends its reader nowhere.
+/// Whether `word`, as `libs/x/src/y.rs` or `libs/x/src/y.rs::function`, is in the repository.
+fn is_there(word: &str) -> bool {
+    let (path, function) = match word.split_once("::") {
+        Some((path, function)) => (path, Some(function)),
+        None => (word, None),
+    };
+    if !layering::root().join(path).exists() {
+        return false;
+    }
+    let declared = |name: &str| {
+        let text = layering::read(path);
+        [format!("fn {name}("), format!("fn {name}<")]
+            .iter()
+            .any(|start| text.contains(start))
+    };
+    function.is_none_or(declared)
+}
+
+/// A document that names a file or function which is gone sends its reader nowhere.
 #[test]
-fn documents_name_files_that_exist() {
+fn documents_name_files_and_functions_that_exist() {
     let folders = ["libs/", "services/", "tests/", "deploy/", "docs/", "rules/", "benches/"];
     let is_pattern = |word: &str| word.contains(['*', '<', '…', ' ', '{']);
     let mut wrong = Vec::new();
     for file in layering::files().into_iter().filter(|file| file.ends_with(".md")) {
         for word in layering::read(&file).split('`').skip(1).step_by(2) {
             let names_file = folders.iter().any(|folder| word.starts_with(folder)) && !is_pattern(word);
-            if names_file && !layering::root().join(word).exists() {
+            if names_file && !is_there(word) {
                 wrong.push(format!("{file}: {word}"));
             }
         }
