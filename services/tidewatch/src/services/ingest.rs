@@ -21,6 +21,7 @@ pub(super) fn read(root: &mut Reader<'_>) -> (LogSettings, IngestSettings) {
 pub(super) fn start((log, settings): (LogSettings, IngestSettings), context: Context) -> Result<(), Failure> {
     let publisher = KafkaPublisher::connect(&log.kafka, Arc::new(Unobserved)).map_err(Failure::misconfigured)?;
     let listen = settings.http.listen;
+    let topic_workers = settings.topic_workers;
     let topics: Vec<String> = settings.topics.iter().map(|topic| topic.topic.clone()).collect();
     let metrics = Metrics::new(&context.metrics);
     let ingest = Arc::new(Ingest::open(
@@ -30,8 +31,14 @@ pub(super) fn start((log, settings): (LogSettings, IngestSettings), context: Con
         Clocks::of_this_machine(),
     )?);
     let mut threads = Vec::new();
-    if !topics.is_empty() {
-        threads.push(topic_door(log, topics, ingest.clone(), &context)?);
+    for worker in 0..topic_workers {
+        threads.push(topic_door(
+            worker,
+            log.clone(),
+            topics.clone(),
+            ingest.clone(),
+            &context,
+        )?);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -56,25 +63,21 @@ pub(super) fn start((log, settings): (LogSettings, IngestSettings), context: Con
 }
 
 fn topic_door(
+    at: usize,
     log: LogSettings,
     topics: Vec<String>,
     ingest: Arc<Ingest>,
     context: &Context,
 ) -> Result<JoinHandle<Result<(), Failure>>, Failure> {
-    let readiness = context.health.readiness("topic door");
+    let name = format!("topic-door-{at}");
+    let readiness = context.health.readiness(name.as_str());
     let watch = Arc::new(Watch::new(&context.metrics, readiness.clone()));
-    let stop = context.stop.clone();
-    worker("topic-door".to_owned(), context, move || {
+    let (stop, slot) = (context.stop.clone(), format!("{}-{at}", log.instance));
+    worker(name, context, move || {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         keep_running(&stop, &readiness, || {
-            let session = KafkaSession::connect(
-                &log.kafka,
-                TOPIC_GROUP,
-                &log.instance,
-                &names,
-                topic::CHANGELOG,
-                watch.clone(),
-            )?;
+            let session =
+                KafkaSession::connect(&log.kafka, TOPIC_GROUP, &slot, &names, topic::CHANGELOG, watch.clone())?;
             ingest.topic_worker(session).run(|| stop.requested())
         })
     })
