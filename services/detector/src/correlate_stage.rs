@@ -223,6 +223,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
         if let Err(error) = task.store.flush() {
             tracing::warn!(partition = task.place.partition, %error, "state image was not brought up to date");
         }
+        self.metrics.forget_state(task.place.partition);
     }
 
     fn observe(&mut self, happened: &Happened) {

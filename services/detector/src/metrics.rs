@@ -190,6 +190,15 @@ impl Metrics {
         self.state_bytes.with_label_values(&[&partition]).set(gauge(size.bytes));
     }
 
+    /// The partition is not ours any more, nor is its memory. Its watermark stays: of all that processes last knew the
+    /// greatest counts, and a partition that nobody takes over must be seen standing still.
+    pub(crate) fn forget_state(&self, partition: u32) {
+        let partition = partition.to_string();
+        // It may never have had a value.
+        self.state_keys.remove_label_values(&[&partition]).ok();
+        self.state_bytes.remove_label_values(&[&partition]).ok();
+    }
+
     pub(crate) fn happened(&self, stage: &str, happened: &Happened) {
         match happened {
             Happened::Committed { took, records } => {
@@ -219,4 +228,36 @@ fn seconds(moment: Timestamp) -> i64 {
 
 fn gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_goes_with_its_partition_and_the_watermark_stays() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).expect("an empty registry takes them");
+        let names = || -> Vec<String> {
+            let families = registry.gather();
+            let with_series = families.iter().filter(|family| !family.get_metric().is_empty());
+            let names = with_series.map(|family| family.name().to_owned());
+            names
+                .filter(|name| name.contains("_state_") || name.contains("watermark"))
+                .collect()
+        };
+        metrics.state(
+            3,
+            StoreSize {
+                keys: 1,
+                bytes: 9,
+                dirty: 1,
+            },
+        );
+        metrics.rule_watermark(3, Timestamp::from_millis(5000));
+        let all = ["state_bytes", "state_keys", "watermark_seconds"].map(|name| format!("tidewatch_detector_{name}"));
+        assert_eq!(names(), all);
+        metrics.forget_state(3);
+        assert_eq!(names(), all[2..]);
+    }
 }
