@@ -147,6 +147,44 @@ fn one() -> u32 {
     1
 }
 
+impl Default for Event {
+    /// An event of which nothing is said.
+    fn default() -> Self {
+        Self {
+            schema_version: Self::SCHEMA_VERSION,
+            event_id: String::new(),
+            time: Timestamp::default(),
+            ingest_time: Timestamp::default(),
+            time_suspect: false,
+            tenant: String::new(),
+            service: String::new(),
+            level: Level::default(),
+            message: String::new(),
+            security_event: None,
+            severity: Level::default().severity(),
+            user_id: None,
+            user_email: None,
+            user_role: None,
+            session_id: None,
+            source_ip: None,
+            user_agent: None,
+            audit: false,
+            action: None,
+            resource_type: None,
+            resource_id: None,
+            success: None,
+            error_message: None,
+            metadata: Map::new(),
+            trace_id: None,
+            span_id: None,
+            tags: Vec::new(),
+            repeat: one(),
+            format: String::new(),
+            raw: Raw::default(),
+        }
+    }
+}
+
 impl Event {
     /// The version this build writes.
     pub const SCHEMA_VERSION: u8 = 1;

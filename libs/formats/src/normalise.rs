@@ -20,7 +20,7 @@ mod object;
 
 use std::time::Duration;
 
-use event::{Event, Level, Raw, Reason, Severity, Timestamp, normalise_ip};
+use event::{Event, Level, Raw, Reason, Severity, normalise_ip};
 use serde_json::{Map, Value};
 
 use crate::time::Moment;
@@ -101,36 +101,8 @@ impl Draft {
     /// A draft of a line of the program `service`.
     pub(crate) fn new(service: &str) -> Self {
         let event = Event {
-            schema_version: Event::SCHEMA_VERSION,
-            event_id: String::new(),
-            time: Timestamp::default(),
-            ingest_time: Timestamp::default(),
-            time_suspect: false,
-            tenant: String::new(),
             service: service.to_owned(),
-            level: Level::default(),
-            message: String::new(),
-            security_event: None,
-            severity: Severity::Low,
-            user_id: None,
-            user_email: None,
-            user_role: None,
-            session_id: None,
-            source_ip: None,
-            user_agent: None,
-            audit: false,
-            action: None,
-            resource_type: None,
-            resource_id: None,
-            success: None,
-            error_message: None,
-            metadata: Map::new(),
-            trace_id: None,
-            span_id: None,
-            tags: Vec::new(),
-            repeat: 1,
-            format: String::new(),
-            raw: Raw::default(),
+            ..Event::default()
         };
         Self {
             event,

@@ -4,7 +4,7 @@
 use event::{Event, Level, Raw, Reason, Severity, Timestamp};
 use formats::{Choice, Context, FORMATS, Framing, Limits, Note, split};
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 fn context(limits: Limits) -> Context<'static> {
     let ingest_time = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
@@ -157,36 +157,11 @@ prop_compose! {
 fn blank() -> Event {
     let moment = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     Event {
-        schema_version: Event::SCHEMA_VERSION,
-        event_id: String::new(),
         time: moment,
         ingest_time: moment,
-        time_suspect: false,
         tenant: "acme".into(),
-        service: String::new(),
-        level: Level::Info,
-        message: String::new(),
-        security_event: None,
-        severity: Severity::Low,
-        user_id: None,
-        user_email: None,
-        user_role: None,
-        session_id: None,
-        source_ip: None,
-        user_agent: None,
-        audit: false,
-        action: None,
-        resource_type: None,
-        resource_id: None,
-        success: None,
-        error_message: None,
-        metadata: Map::new(),
-        trace_id: None,
-        span_id: None,
-        tags: Vec::new(),
-        repeat: 1,
         format: "json".into(),
-        raw: Raw::default(),
+        ..Event::default()
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod check;
 mod disk;
-mod random;
+pub mod random;
 pub mod reference;
 mod rules;
 mod session;
@@ -22,7 +22,7 @@ use broker::{Output, Pace, Publisher as _, Stopwatch, TopicPartition, Worker};
 use detection::SourceCounts;
 use detector::{CORRELATE_GROUP, CorrelateSettings, CorrelateStage, MATCH_GROUP, MatchSettings, MatchStage, Metrics};
 use disk::SimDisk;
-use event::{Event, Level, Raw, Severity, Timestamp, topic};
+use event::{Event, Level, Severity, Timestamp, topic};
 use random::Random;
 pub use rules::rules;
 use ruleset::RuleSet;
@@ -341,11 +341,9 @@ impl World {
         let name = (*self.random.borrow_mut().one_of(&names)).to_owned();
         let of = |prefix: &str, count| Some(format!("{prefix}{}", self.within(0..count)));
         Event {
-            schema_version: Event::SCHEMA_VERSION,
             event_id: format!("e-{}", self.events),
             time,
             ingest_time: now,
-            time_suspect: false,
             tenant: event::DEFAULT_TENANT.to_owned(),
             service: "security".to_owned(),
             level: Level::Warn,
@@ -353,24 +351,10 @@ impl World {
             security_event: Some(name),
             severity: Severity::Medium,
             user_id: if self.chance(90) { of("u-", 3) } else { None },
-            user_email: None,
-            user_role: None,
-            session_id: None,
             source_ip: if self.chance(90) { of("203.0.113.", 4) } else { None },
-            user_agent: None,
-            audit: false,
-            action: None,
-            resource_type: None,
-            resource_id: None,
-            success: None,
-            error_message: None,
-            metadata: serde_json::Map::new(),
-            trace_id: None,
-            span_id: None,
-            tags: Vec::new(),
             repeat: if self.chance(10) { 3 } else { 1 },
             format: "json".to_owned(),
-            raw: Raw::default(),
+            ..Event::default()
         }
     }
 

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use event::Raw;
 use ruleset::RegexPattern;
 use serde_json::json;
 
@@ -25,11 +24,9 @@ fn login() -> Event {
         "nan": "NaN",
     });
     Event {
-        schema_version: Event::SCHEMA_VERSION,
         event_id: "e-1".to_owned(),
         time: Timestamp::from_millis(0),
         ingest_time: Timestamp::from_millis(0),
-        time_suspect: false,
         tenant: "acme".to_owned(),
         service: "Auth-API".to_owned(),
         level: Level::Warn,
@@ -37,24 +34,13 @@ fn login() -> Event {
         security_event: Some("login_failed".to_owned()),
         severity: Severity::High,
         user_id: Some("Alice".to_owned()),
-        user_email: None,
-        user_role: None,
-        session_id: None,
         source_ip: Some("203.0.113.7".to_owned()),
-        user_agent: None,
-        audit: false,
-        action: None,
-        resource_type: None,
-        resource_id: None,
         success: Some(false),
-        error_message: None,
         metadata: metadata.as_object().unwrap().clone(),
-        trace_id: None,
-        span_id: None,
         tags: vec!["VPN".to_owned(), "two words".to_owned(), "a.b".to_owned()],
         repeat: 3,
         format: "json".to_owned(),
-        raw: Raw::default(),
+        ..Event::default()
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use detection::{CorrelateTally, Correlator, Matched, Matcher, Progress, RuleTally, SourceCounts, Step};
 use event::{
-    Alert, AlertId, AlertStatus, Event, Fact, FactRecord, Level, Raw, Severity, Source, SourcePartition, SourceTopic,
+    Alert, AlertId, AlertStatus, Event, Fact, FactRecord, Level, Severity, Source, SourcePartition, SourceTopic,
     StateChange, Tick, Timestamp,
 };
 use ruleset::RuleSet;
@@ -45,11 +45,9 @@ pub(crate) fn time(millis: i64) -> Timestamp {
 
 pub(crate) fn event(id: &str, security_event: &str, millis: i64) -> Event {
     Event {
-        schema_version: Event::SCHEMA_VERSION,
         event_id: id.to_owned(),
         time: time(millis),
         ingest_time: time(millis),
-        time_suspect: false,
         tenant: "acme".to_owned(),
         service: "app".to_owned(),
         level: Level::Warn,
@@ -57,24 +55,9 @@ pub(crate) fn event(id: &str, security_event: &str, millis: i64) -> Event {
         security_event: Some(security_event.to_owned()),
         severity: Severity::High,
         user_id: Some("alice".to_owned()),
-        user_email: None,
-        user_role: None,
-        session_id: None,
         source_ip: Some("203.0.113.7".to_owned()),
-        user_agent: None,
-        audit: false,
-        action: None,
-        resource_type: None,
-        resource_id: None,
-        success: None,
-        error_message: None,
-        metadata: serde_json::Map::new(),
-        trace_id: None,
-        span_id: None,
-        tags: Vec::new(),
-        repeat: 1,
         format: "test".to_owned(),
-        raw: Raw::default(),
+        ..Event::default()
     }
 }
 
