@@ -89,9 +89,9 @@ pub(crate) fn run(args: DemoArgs) -> Result<Exit> {
     signals::stop_on_signals(&stop)?;
     // Before the replay: a port that is taken is to be told at once.
     let door = args.listen.map(listen).transpose()?;
-    let archive = archive_directory(args.archive.as_deref())?;
     let (logs, bytes) = logs(&args)?;
     let replay = Replay::new(logs)?;
+    let archive = archive_directory(args.archive.as_deref())?;
     let console = Arc::new(Console::new(
         progress(bytes),
         !args.no_color && io::stdout().is_terminal(),

@@ -60,6 +60,23 @@ fn alerts(archive: &Path) -> Vec<Alert> {
         .collect()
 }
 
+/// Checks that the summary speaks of the whole archive, and of nothing that came to it later.
+fn assert_archive_is_summed_up(archive: &Path, text: &str) {
+    for (tier, topic) in [
+        ("audit", topic::EVENTS_AUDIT),
+        ("security", topic::EVENTS_SECURITY),
+        ("access", topic::EVENTS_ACCESS),
+        ("alerts", topic::ALERTS),
+    ] {
+        let mut lines = text.lines().map(str::trim_start);
+        let line = lines
+            .rfind(|line| line.starts_with(tier) && line.contains(" segment"))
+            .unwrap();
+        let records = archived(archive, topic).len();
+        assert!(line.contains(&format!(", {records} record")), "{records} in {line}");
+    }
+}
+
 /// The lines that a person sees of alerts, by message.
 fn told<'a>(text: &'a str, message: &str) -> Vec<&'a str> {
     text.lines().filter(|line| line.ends_with(message)).collect()
@@ -116,6 +133,7 @@ fn each_rule_of_the_guide_fires_once_and_everything_is_archived() {
         "{text}"
     );
     assert!(text.contains("\nlate          0\n"), "{text}");
+    assert_archive_is_summed_up(&archive, &text);
 }
 
 #[test]
@@ -132,7 +150,7 @@ fn an_alert_names_the_line_it_begins_with() {
     assert!(text.contains(&place), "{place} in\n{text}");
 }
 
-/// Twelve failures in a minute, one of them garbage, in the year that is told.
+/// Twelve failures in a minute of a year that is not named, and a line that is none.
 fn own_log() -> String {
     let mut log = String::new();
     for second in 10..22 {
@@ -157,6 +175,7 @@ fn assert_own_log(archive: &Path, text: &str) {
         "{text}"
     );
     assert!(text.contains("\nlate          0\nalerts        1\n"), "{text}");
+    assert!(text.contains(" 1 guide_brute_force, 1 not over\n"), "{text}");
     let times: BTreeSet<String> = events(archive).iter().map(|event| event.time.to_string()).collect();
     assert_eq!(times.len(), 12);
     assert!(
@@ -179,6 +198,25 @@ fn a_log_of_ones_own_is_replayed_from_a_file() {
     assert_success(&text, &output);
     assert_own_log(&archive, &text);
     assert!(text.contains("my.log:13: malformed: "), "{text}");
+}
+
+#[test]
+fn an_episode_is_over_when_the_log_is_past_it_whoever_wrote_the_last_line() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (archive, log) = (scratch.path().join("archive"), scratch.path().join("my.log"));
+    // An access event, an hour later: nothing comes to the other topics any more.
+    let last = "Mar 27 14:00:00 host CRON[9]: pam_unix(cron:session): session opened for user root by (uid=0)\n";
+    fs::write(&log, own_log() + last).unwrap();
+    let mut command = demo(&archive);
+    command
+        .arg("--input")
+        .arg(&log)
+        .args(["--format", "sshd", "--year", "2017"]);
+    let (text, output) = finish(&mut command);
+    assert_success(&text, &output);
+    let statuses: Vec<AlertStatus> = alerts(&archive).iter().map(|alert| alert.status).collect();
+    assert_eq!(statuses, [AlertStatus::Opened, AlertStatus::Closed], "{text}");
+    assert!(text.contains(" 1 guide_brute_force\n"), "{text}");
 }
 
 #[test]
@@ -258,10 +296,12 @@ impl Listening {
         }
     }
 
-    fn interrupt(mut self) -> Option<i32> {
+    /// Ends it as Ctrl-C does: its exit code, and what it still said.
+    fn interrupt(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        let code = self.child.wait().unwrap().code();
+        (code, self.lines.iter().map(|line| line + "\n").collect())
     }
 }
 
@@ -324,8 +364,10 @@ fn eleven_failed_logins_over_http_are_an_alert_within_two_seconds() {
     demo.wait_for(MESSAGE, Duration::from_secs(2));
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 
-    let code = demo.interrupt();
-    assert_eq!(code, Some(0));
+    let (code, text) = demo.interrupt();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("\nalerts        7\n"), "{text}");
+    assert_archive_is_summed_up(scratch.path(), &text);
     let posted = events(scratch.path());
     let posted = posted
         .iter()

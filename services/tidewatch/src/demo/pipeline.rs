@@ -41,6 +41,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// What is under way is at most a batch: a worker that takes longer for it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The most records of a segment: the log holds them in memory until they are archived.
+const SEGMENT_RECORDS_MAX: u64 = 100_000;
+
 /// How often is looked whether a worker is done.
 const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 
@@ -176,6 +179,7 @@ impl Pipeline {
         let mut settings = archiver::Settings::new(None, writer);
         // A replay is faster than time: a segment every 15 minutes of it would be very many.
         settings.limits.age_max = Duration::from_hours(24 * 7);
+        settings.limits.records_max = SEGMENT_RECORDS_MAX;
         settings.poll_wait = Duration::from_millis(20);
         let store = Directory::open(archive)?;
         let session = self.log.session(ARCHIVER_GROUP, ARCHIVER_GROUP, &archiver::topics())?;
@@ -207,7 +211,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Publishes lines, all of which arrive at `arrival`, and waits until they are evaluated.
+    /// Publishes lines, all of which arrive at `arrival`, and waits until they are evaluated and the log has room again.
     pub(super) fn publish(&self, lines: Vec<Vec<u8>>, arrival: Timestamp) -> Result<()> {
         self.clock.advance(arrival);
         let output = |line: Vec<u8>| Output {
@@ -225,7 +229,19 @@ impl Pipeline {
         self.log
             .publish(lines.into_iter().map(output).collect(), Box::new(done))?;
         published.recv().context("the log dropped what it was given")??;
-        self.evaluate()
+        self.evaluate()?;
+        self.wait_for(ARCHIVER_GROUP, || self.has_room())
+    }
+
+    /// Whether the log holds no more than the archiver works at.
+    fn has_room(&self) -> Result<bool> {
+        for topic in topic::EVENTS {
+            let (first, end) = self.log.bounds(&TopicPartition::new(topic, PARTITION))?;
+            if end - first >= 2 * SEGMENT_RECORDS_MAX {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Waits until everything that was published is evaluated.
