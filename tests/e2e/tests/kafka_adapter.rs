@@ -292,7 +292,11 @@ fn a_group_that_must_have_positions_stops_without() {
 fn starting_where_nothing_is_kept_is_refused() {
     let settings = installation("unkept", 1);
     publish(&settings, EVENTS_SECURITY, 1, ["a", "b", "c"].map(String::from));
-    let (mut session, _) = working(&settings, "0");
+    let mut session = session(&settings, "match", "0", EVENTS_SECURITY).unwrap();
+    poll_until(&mut session, |_, polled| {
+        matches!(polled, Polled::Assigned(_)).then_some(())
+    });
+    // Before anything is read: a client that meets this itself stops reading the partition for good.
     delete_records(&settings, 2);
     assert!(
         matches!(session.start(&events(0), 1), Err(Error::Misconfigured(_))),
