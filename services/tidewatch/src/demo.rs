@@ -281,7 +281,7 @@ fn curl(address: SocketAddr, key: &str) -> String {
     );
     format!(
         "for i in $(seq 11); do curl -sS http://{address}/api/v1/ingest -H 'X-API-Key: {key}' \
-         -H 'Content-Type: application/json' -d '{body}'; done"
+         -H 'Content-Type: application/json' -d '{body}' -w '\\n'; done"
     )
 }
 
