@@ -6,6 +6,8 @@ use event::{FactRecord, StateChange, topic};
 use ruleset::RuleSet;
 use state::{Image, ImageError, StateStore};
 
+use crate::metrics::Shown;
+use crate::tally::Tally;
 use crate::{Metrics, dead_letter};
 
 /// What the stage has to know of its surroundings.
@@ -46,6 +48,7 @@ pub struct CorrelateStage<M: Images> {
     images: M,
     now: Stopwatch,
     metrics: Metrics,
+    shown: Shown,
 }
 
 /// A facts partition: its state, and what evaluates it.
@@ -57,6 +60,7 @@ pub struct CorrelateTask<I> {
     /// There once the state is restored.
     correlator: Option<Correlator>,
     flushed: Duration,
+    tally: Tally,
 }
 
 impl<I: Image> CorrelateTask<I> {
@@ -75,6 +79,7 @@ impl<M: Images> CorrelateStage<M> {
             images,
             now,
             metrics,
+            shown: Shown::default(),
         }
     }
 
@@ -94,16 +99,17 @@ impl<M: Images> CorrelateStage<M> {
                 effects
                     .outputs
                     .push(dead_letter(&task.place, record, error.to_string()));
-                self.metrics.dead_letters.inc();
+                task.tally.dead_letters += 1;
                 return Ok(());
             }
         };
-        self.send(step.map_err(image_failed)?, effects);
+        let step = step.map_err(image_failed)?;
+        task.tally.correlated(&step);
+        self.send(step, effects);
         Ok(())
     }
 
     fn send(&self, step: Step, effects: &mut Effects) {
-        self.metrics.correlated(&step);
         effects.changes.extend(step.changes);
         for alert in step.alerts {
             let key = alert.record_key();
@@ -166,6 +172,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
             store: StateStore::open(image),
             correlator: None,
             flushed: (self.now)(),
+            tally: Tally::default(),
         })
     }
 
@@ -181,10 +188,11 @@ impl<M: Images> Stage for CorrelateStage<M> {
             task.store.restore(change, record.offset + 1).map_err(image_failed)?;
         }
         self.metrics.restored.inc_by(chunk.records.len() as u64);
+        // What lies between the last record and here was aborted or compacted.
+        task.store.commit(chunk.next);
         if !chunk.at_end {
             return Ok(None);
         }
-        task.store.commit(chunk.next);
         let correlator = Correlator::open(&self.rules, self.settings.sources, &task.store).map_err(image_failed)?;
         task.correlator = Some(correlator);
         match task.committed {
@@ -200,6 +208,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
     }
 
     fn committed(&mut self, task: &mut Self::Task, changelog: Option<Offset>) -> Result<(), Error> {
+        self.metrics.committed(std::mem::take(&mut task.tally));
         task.store.commit(changelog.unwrap_or(task.store.covers()));
         let now = (self.now)();
         let size = task.store.size();
@@ -227,6 +236,6 @@ impl<M: Images> Stage for CorrelateStage<M> {
     }
 
     fn observe(&mut self, happened: &Happened) {
-        self.metrics.happened("correlate", happened);
+        self.metrics.happened("correlate", happened, &mut self.shown);
     }
 }

@@ -7,6 +7,7 @@
 mod correlate_stage;
 mod match_stage;
 mod metrics;
+mod tally;
 
 pub use correlate_stage::{CorrelateSettings, CorrelateStage, CorrelateTask, Images};
 pub use match_stage::{MatchSettings, MatchStage};

@@ -5,6 +5,8 @@ use detection::{Matched, Matcher, Progress};
 use event::{Event, Fact, FactRecord, Source, SourcePartition, SourceTopic, Tick, topic};
 use ruleset::RuleSet;
 
+use crate::metrics::Shown;
+use crate::tally::Tally;
 use crate::{Metrics, dead_letter};
 
 /// The most entries of one record of `facts`, so that it stays far below the record limit of the topic.
@@ -31,6 +33,7 @@ pub struct MatchStage {
     /// Something arrived since the last tick.
     moved: bool,
     metrics: Metrics,
+    shown: Shown,
 }
 
 /// A source partition.
@@ -38,6 +41,7 @@ pub struct MatchTask {
     place: TopicPartition,
     source: SourcePartition,
     start: Offset,
+    tally: Tally,
 }
 
 impl MatchStage {
@@ -51,17 +55,20 @@ impl MatchStage {
             ticked: None,
             moved: false,
             metrics,
+            shown: Shown::default(),
         }
     }
 
-    fn evaluate(&mut self, task: &MatchTask, record: &Record, matched: &mut Matched, effects: &mut Effects) {
+    fn evaluate(&mut self, task: &mut MatchTask, record: &Record, matched: &mut Matched, effects: &mut Effects) {
         self.progress.arrived(task.source, record.timestamp);
         self.moved = true;
         if record.header(topic::HEADER_HEARTBEAT).is_some() {
-            return self.metrics.heartbeats.inc();
+            task.tally.heartbeats += 1;
+            return;
         }
         if record.header(topic::HEADER_DERIVED).is_some() {
-            return self.metrics.derived.inc();
+            task.tally.derived += 1;
+            return;
         }
         match Event::decode(record.value.as_deref().unwrap_or_default()) {
             Ok(event) => {
@@ -70,13 +77,13 @@ impl MatchStage {
                     offset: record.offset,
                 };
                 self.matcher.evaluate(&event, source, record.timestamp, matched);
-                self.metrics.evaluated.inc();
+                task.tally.evaluated += 1;
             }
             Err(error) => {
                 effects
                     .outputs
                     .push(dead_letter(&task.place, record, error.to_string()));
-                self.metrics.dead_letters.inc();
+                task.tally.dead_letters += 1;
             }
         }
     }
@@ -106,7 +113,6 @@ impl MatchStage {
                 alert.encode(),
             ));
         }
-        self.metrics.matched(matched);
     }
 }
 
@@ -149,6 +155,7 @@ impl Stage for MatchStage {
             place: place.clone(),
             source,
             start,
+            tally: Tally::default(),
         })
     }
 
@@ -163,6 +170,7 @@ impl Stage for MatchStage {
             self.evaluate(task, record, &mut matched, effects);
         }
         self.send(&matched, effects);
+        task.tally.matched(&matched);
         Ok(())
     }
 
@@ -198,11 +206,16 @@ impl Stage for MatchStage {
         }
     }
 
+    fn committed(&mut self, task: &mut MatchTask, _: Option<Offset>) -> Result<(), Error> {
+        self.metrics.committed(std::mem::take(&mut task.tally));
+        Ok(())
+    }
+
     fn close(&mut self, _: &TopicPartition, task: MatchTask) {
         self.progress.forget(task.source);
     }
 
     fn observe(&mut self, happened: &Happened) {
-        self.metrics.happened("match", happened);
+        self.metrics.happened("match", happened, &mut self.shown);
     }
 }

@@ -1,16 +1,18 @@
 use broker::Happened;
-use detection::{Matched, Step};
+use detection::CorrelateTally;
 use event::{SourcePartition, Timestamp};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use state::StoreSize;
 
+use crate::tally::Tally;
+
 /// What the detector counts. Both stages count into the same metrics.
 #[derive(Clone)]
 pub struct Metrics {
-    pub(crate) evaluated: IntCounter,
-    pub(crate) heartbeats: IntCounter,
-    pub(crate) derived: IntCounter,
-    pub(crate) dead_letters: IntCounter,
+    evaluated: IntCounter,
+    heartbeats: IntCounter,
+    derived: IntCounter,
+    dead_letters: IntCounter,
     pub(crate) restored: IntCounter,
     rule_matches: IntCounterVec,
     rule_missing_key: IntCounterVec,
@@ -24,6 +26,13 @@ pub struct Metrics {
     records: IntCounterVec,
     aborts: IntCounterVec,
     partitions: IntGaugeVec,
+}
+
+/// The partitions that a worker has told of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown {
+    running: i64,
+    restoring: i64,
 }
 
 /// Makes metrics and registers them.
@@ -138,35 +147,40 @@ impl Metrics {
         })
     }
 
-    pub(crate) fn matched(&self, matched: &Matched) {
-        for (rule, tally) in &matched.tally {
-            self.rule_matches.with_label_values(&[rule]).inc_by(tally.matched);
+    /// Shows what is committed.
+    pub(crate) fn committed(&self, tally: Tally) {
+        self.evaluated.inc_by(tally.evaluated);
+        self.heartbeats.inc_by(tally.heartbeats);
+        self.derived.inc_by(tally.derived);
+        self.dead_letters.inc_by(tally.dead_letters);
+        for (rule, counted) in &tally.rules {
+            self.rule_matches.with_label_values(&[rule]).inc_by(counted.matched);
             self.rule_missing_key
                 .with_label_values(&[rule])
-                .inc_by(tally.missing_key);
+                .inc_by(counted.missing_key);
         }
-        matched.alerts.iter().for_each(|alert| self.alert(alert));
-    }
-
-    pub(crate) fn correlated(&self, step: &Step) {
-        let tally = step.tally;
+        let CorrelateTally {
+            applied,
+            duplicate,
+            late,
+            unknown_rule,
+            forgotten,
+        } = tally.facts;
         let outcomes = [
-            ("applied", tally.applied),
-            ("duplicate", tally.duplicate),
-            ("late", tally.late),
-            ("unknown_rule", tally.unknown_rule),
-            ("forgotten", tally.forgotten),
+            ("applied", applied),
+            ("duplicate", duplicate),
+            ("late", late),
+            ("unknown_rule", unknown_rule),
+            ("forgotten", forgotten),
         ];
         for (outcome, count) in outcomes.into_iter().filter(|(_, count)| *count > 0) {
             self.facts.with_label_values(&[outcome]).inc_by(count);
         }
-        step.alerts.iter().for_each(|alert| self.alert(alert));
-    }
-
-    fn alert(&self, alert: &event::Alert) {
-        self.alerts
-            .with_label_values(&[alert.rule_id.as_str(), alert.severity.as_str(), alert.status.as_str()])
-            .inc();
+        for ((rule, severity, status), count) in &tally.alerts {
+            self.alerts
+                .with_label_values(&[rule.as_str(), severity, status])
+                .inc_by(*count);
+        }
     }
 
     pub(crate) fn watermarks(&self, watermarks: &[(SourcePartition, Timestamp)]) {
@@ -199,7 +213,8 @@ impl Metrics {
         self.state_bytes.remove_label_values(&[&partition]).ok();
     }
 
-    pub(crate) fn happened(&self, stage: &str, happened: &Happened) {
+    /// `shown` is what the gauges hold of this worker: several count into the same.
+    pub(crate) fn happened(&self, stage: &str, happened: &Happened, shown: &mut Shown) {
         match happened {
             Happened::Committed { took, records } => {
                 let commit: Histogram = self.commit.with_label_values(&[stage]);
@@ -211,12 +226,14 @@ impl Metrics {
                 self.aborts.with_label_values(&[stage]).inc();
             }
             Happened::Owned { partitions, restoring } => {
-                self.partitions
-                    .with_label_values(&[stage, "running"])
-                    .set(gauge(partitions - restoring));
-                self.partitions
-                    .with_label_values(&[stage, "restoring"])
-                    .set(gauge(*restoring));
+                let now = Shown {
+                    running: gauge(partitions - restoring),
+                    restoring: gauge(*restoring),
+                };
+                let add = |state, change| self.partitions.with_label_values(&[stage, state]).add(change);
+                add("running", now.running - shown.running);
+                add("restoring", now.restoring - shown.restoring);
+                *shown = now;
             }
         }
     }

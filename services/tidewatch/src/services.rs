@@ -49,16 +49,26 @@ fn keep_running(stop: &Stop, readiness: &Readiness, work: impl FnMut() -> Result
     loop {
         match work() {
             Ok(()) => return Ok(()),
-            Err(error @ Error::Fenced(_)) => return Err(Failure::fenced(error)),
-            Err(error @ (Error::Misconfigured(_) | Error::Refused(_))) => return Err(Failure::misconfigured(error)),
             Err(error @ (Error::Unavailable(_) | Error::Aborted(_) | Error::Overloaded(_))) => {
                 tracing::warn!(%error, "the worker is built anew");
                 readiness.not_ready(error.to_string());
+            }
+            Err(error @ (Error::Fenced(_) | Error::Misconfigured(_) | Error::Refused(_))) => {
+                return Err(failure(error));
             }
         }
         if stop.wait_timeout(REBUILD_PAUSE) {
             return Ok(());
         }
+    }
+}
+
+/// An error of the log, with the exit code that says what to do about it.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Fenced(_) => Failure::fenced(error),
+        Error::Misconfigured(_) | Error::Refused(_) => Failure::misconfigured(error),
+        Error::Unavailable(_) | Error::Aborted(_) | Error::Overloaded(_) => error.into(),
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use broker::{Pace, Reader as _, Stage, Stopwatch, Worker};
+use broker::{Error, Pace, Reader as _, Stage, Stopwatch, Worker};
 use detection::SourceCounts;
 use detector::{
     CORRELATE_GROUP, CorrelateSettings, CorrelateStage, Images, MATCH_GROUP, MatchSettings, MatchStage, Metrics,
@@ -17,7 +17,7 @@ use service::{Context, Failure};
 use state::{Image as _, ImageError};
 
 use super::observer::Watch;
-use super::{join, keep_running, worker};
+use super::{failure, join, keep_running, worker};
 use crate::config::{self, DetectorSettings, LogSettings};
 use crate::rules;
 
@@ -66,7 +66,7 @@ pub(super) fn start((log, settings): (LogSettings, DetectorSettings), context: C
     tracing::info!(rules = loaded.rule_set.rules().len(), hash = %loaded.rule_set.hash(), "rules loaded");
     let begun = Instant::now();
     let parts = Parts {
-        layout: layout(&log)?,
+        layout: layout(&log).map_err(failure)?,
         metrics: Metrics::register(context.metrics.registry())?,
         now: Arc::new(move || begun.elapsed()),
         rules: loaded.rule_set,
@@ -92,8 +92,8 @@ pub(super) fn start((log, settings): (LogSettings, DetectorSettings), context: C
     join(threads)
 }
 
-fn layout(log: &LogSettings) -> Result<Layout, Failure> {
-    let mut reader = KafkaReader::connect(&log.kafka, Arc::new(Unobserved)).map_err(Failure::misconfigured)?;
+fn layout(log: &LogSettings) -> Result<Layout, Error> {
+    let mut reader = KafkaReader::connect(&log.kafka, Arc::new(Unobserved))?;
     let mut count = |name| reader.partition_count(name);
     let [security, audit, access] = [
         count(topic::EVENTS[0])?,
@@ -102,12 +102,11 @@ fn layout(log: &LogSettings) -> Result<Layout, Failure> {
     ];
     let (facts, alerts, changelog) = (count(topic::FACTS)?, count(topic::ALERTS)?, count(topic::CHANGELOG)?);
     if changelog != facts {
-        let message = anyhow::anyhow!(
+        return Err(Error::Misconfigured(format!(
             "`{}` has {changelog} partitions and `{}` has {facts}: they must be equal",
             topic::CHANGELOG,
             topic::FACTS
-        );
-        return Err(Failure::misconfigured(message));
+        )));
     }
     Ok(Layout {
         cluster_id: reader.cluster_id()?,

@@ -10,7 +10,7 @@ use service::{Context, Failure};
 use tokio::net::TcpListener;
 
 use super::observer::Watch;
-use super::{join, keep_running, worker};
+use super::{failure, join, keep_running, worker};
 use crate::config::{self, LogSettings};
 
 pub(super) fn read(root: &mut Reader<'_>) -> (LogSettings, IngestSettings) {
@@ -19,17 +19,13 @@ pub(super) fn read(root: &mut Reader<'_>) -> (LogSettings, IngestSettings) {
 }
 
 pub(super) fn start((log, settings): (LogSettings, IngestSettings), context: Context) -> Result<(), Failure> {
-    let publisher = KafkaPublisher::connect(&log.kafka, Arc::new(Unobserved)).map_err(Failure::misconfigured)?;
+    let publisher = KafkaPublisher::connect(&log.kafka, Arc::new(Unobserved)).map_err(failure)?;
     let listen = settings.http.listen;
     let topic_workers = settings.topic_workers;
     let topics: Vec<String> = settings.topics.iter().map(|topic| topic.topic.clone()).collect();
     let metrics = Metrics::new(&context.metrics);
-    let ingest = Arc::new(Ingest::open(
-        settings,
-        Arc::new(publisher),
-        metrics,
-        Clocks::of_this_machine(),
-    )?);
+    let ingest = Ingest::open(settings, Arc::new(publisher), metrics, Clocks::of_this_machine());
+    let ingest = Arc::new(ingest.map_err(failure)?);
     let mut threads = Vec::new();
     for worker in 0..topic_workers {
         threads.push(topic_door(

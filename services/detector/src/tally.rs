@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+
+use detection::{CorrelateTally, Matched, RuleTally, Step};
+use event::Alert;
+
+/// What became of the records of one partition since the last commit. It is shown when they are committed, so that an
+/// aborted transaction counts nothing and its second evaluation counts once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) evaluated: u64,
+    pub(crate) heartbeats: u64,
+    pub(crate) derived: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) rules: BTreeMap<String, RuleTally>,
+    pub(crate) facts: CorrelateTally,
+    /// By rule, severity and status.
+    pub(crate) alerts: BTreeMap<(String, &'static str, &'static str), u64>,
+}
+
+impl Tally {
+    pub(crate) fn matched(&mut self, matched: &Matched) {
+        for (rule, counted) in &matched.tally {
+            let known = self.rules.entry(rule.clone()).or_default();
+            known.matched += counted.matched;
+            known.missing_key += counted.missing_key;
+        }
+        self.alerts(&matched.alerts);
+    }
+
+    pub(crate) fn correlated(&mut self, step: &Step) {
+        self.facts.add(step.tally);
+        self.alerts(&step.alerts);
+    }
+
+    fn alerts(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            let labels = (alert.rule_id.clone(), alert.severity.as_str(), alert.status.as_str());
+            *self.alerts.entry(labels).or_default() += 1;
+        }
+    }
+}
