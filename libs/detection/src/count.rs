@@ -42,16 +42,11 @@ impl Window {
     /// events it touches, however high the threshold is.
     fn truths(&self, pattern: &CountPattern, moments: Range<usize>) -> Vec<Truth> {
         let mut truths = Vec::new();
-        let starts_at = self.held[moments.start].time.minus(pattern.window);
-        let mut from = self.held[..moments.start].partition_point(|held| held.time < starts_at);
-        let mut upto = from;
-        let mut weight = 0;
+        let start = self.held[moments.start].time.minus(pattern.window);
+        let mut from = self.held[..moments.start].partition_point(|held| held.time < start);
+        let mut weight = held::weight(&self.held[from..moments.start]);
         for moment in &self.held[moments] {
-            // Events of the same time that are ordered behind count too.
-            while let Some(held) = self.held.get(upto).filter(|held| held.time <= moment.time) {
-                weight += u64::from(held.weight);
-                upto += 1;
-            }
+            weight += u64::from(moment.weight);
             let start = moment.time.minus(pattern.window);
             while self.held[from].time < start {
                 weight -= u64::from(self.held[from].weight);

@@ -125,12 +125,13 @@ impl Episode {
 
 /// Adds a moment of truth to the episodes of a key, which are in the order of time and more than `keep_alive` apart.
 pub(crate) fn touch(episodes: &mut Vec<Episode>, truth: Truth, keep_alive: Duration) -> Touched {
-    let Some(at) = episodes
-        .iter()
-        .position(|episode| episode.reaches(truth.at, keep_alive))
-    else {
+    let at = episodes.partition_point(|episode| episode.ends_after(keep_alive) < truth.at);
+    if episodes
+        .get(at)
+        .is_none_or(|episode| !episode.reaches(truth.at, keep_alive))
+    {
         return Touched::None;
-    };
+    }
     episodes[at].extend(truth);
     if episodes
         .get(at + 1)

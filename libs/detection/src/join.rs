@@ -2,6 +2,7 @@
 //! that the order asks for. One alert per stretch of such As, with each A's nearest B as evidence, not one per pair.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use event::{Evidence, Timestamp};
 use ruleset::{JoinPattern, Order};
@@ -36,14 +37,21 @@ impl Sides {
         }
         let (since, until) = (new.time.minus(pattern.within), new.time.plus(pattern.within));
         let at = held::insert(events, new);
-        let touched = if side == LEFT {
-            at..at + 1
-        } else {
-            let from = self.left.partition_point(|left| left.time < since);
-            from..self.left.partition_point(|left| left.time <= until)
-        };
-        let truths = self.left[touched].iter().filter_map(|left| self.truth(pattern, left));
-        Some(truths.collect())
+        if side == LEFT {
+            return Some(self.truth(pattern, &self.left[at]).into_iter().collect());
+        }
+        let from = self.left.partition_point(|left| left.time < since);
+        let near = self.left[from..].iter().take_while(|left| left.time <= until);
+        let new = near.filter(|left| !self.held_without(pattern, left, at));
+        Some(new.filter_map(|left| self.truth(pattern, left)).collect())
+    }
+
+    /// Whether the rule surely holds at `left` without the right event at `at`, because of one next to that. On a hot key
+    /// every right event has many left ones in reach, and hardly any that waited for it.
+    fn held_without(&self, pattern: &JoinPattern, left: &Held, at: usize) -> bool {
+        let neighbours = [at.checked_sub(1), Some(at + 1)];
+        let mut others = neighbours.into_iter().flatten().filter_map(|at| self.right.get(at));
+        others.any(|right| fits(pattern, left, right))
     }
 
     fn truth(&self, pattern: &JoinPattern, left: &Held) -> Option<Truth> {
@@ -58,27 +66,18 @@ impl Sides {
 
     /// The right event that is nearest in time, the earlier of two equally near.
     fn nearest(&self, pattern: &JoinPattern, left: &Held) -> Option<&Held> {
-        let distance = |right: &&Held| right.time.since(left.time).max(left.time.since(right.time));
-        let fits = |right: &&Held| right.identity != left.identity && distance(right) <= pattern.within;
-        let (before, after) = self
-            .right
-            .split_at(self.right.partition_point(|right| right.order() < left.order()));
-        // An event is on a side once, so the nearest of each direction is among the next two. Of several at one time
-        // the one that comes first in order is taken.
-        let before = before.iter().rev().find(|right| right.identity != left.identity);
-        let before = before.and_then(|last| {
-            let same_time = self.right.partition_point(|right| right.time < last.time);
-            self.right[same_time..]
-                .iter()
-                .find(|right| right.identity != left.identity)
+        let at = self.right.partition_point(|right| right.order() < left.order());
+        let (before, after) = self.right.split_at(at);
+        let is_other = |right: &&Held| right.identity != left.identity;
+        // Of several at one time the one that comes first in order is taken.
+        let before = before.iter().rev().find(is_other).and_then(|last| {
+            let at = before.partition_point(|right| right.time < last.time);
+            before[at..].iter().find(is_other)
         });
-        let after = after.iter().find(|right| right.identity != left.identity);
-        let (before, after) = (before.filter(fits), after.filter(fits));
-        match pattern.order {
-            Order::Any => before.into_iter().chain(after).min_by_key(distance),
-            Order::RightFirst => before,
-            Order::LeftFirst => after,
-        }
+        let after = after.iter().find(is_other);
+        let both = before.into_iter().chain(after);
+        both.filter(|right| fits(pattern, left, right))
+            .min_by_key(|right| distance(left, right))
     }
 
     /// The left event at which the rule holds.
@@ -145,6 +144,20 @@ impl Sides {
         let newest = |side: &[Held]| side.last().map(|held| held.time);
         newest(&self.left).max(newest(&self.right))
     }
+}
+
+/// Whether `right` makes the rule hold at `left`. An event does not join itself.
+fn fits(pattern: &JoinPattern, left: &Held, right: &Held) -> bool {
+    let in_order = match pattern.order {
+        Order::Any => true,
+        Order::RightFirst => right.order() < left.order(),
+        Order::LeftFirst => left.order() < right.order(),
+    };
+    in_order && right.identity != left.identity && distance(left, right) <= pattern.within
+}
+
+fn distance(left: &Held, right: &Held) -> Duration {
+    right.time.since(left.time).max(left.time.since(right.time))
 }
 
 /// What an episode spans and stands for that has these events and those that it omits.

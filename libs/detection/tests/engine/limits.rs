@@ -1,5 +1,7 @@
 //! What is bounded, and what stays exact beyond the bound.
 
+use event::Event;
+
 use crate::driver::{BRUTE_FORCE, Engine, HOUR, MINUTE, SECOND, event, failures};
 
 /// The greatest length of a stored value of a rule.
@@ -36,7 +38,7 @@ fn weights_that_are_omitted_are_counted_too() {
     engine.send(
         failures((0..2000).map(|n| n * 100))
             .into_iter()
-            .map(|event| event::Event { repeat: 3, ..event }),
+            .map(|event| Event { repeat: 3, ..event }),
     );
     engine.tick(HOUR);
     let alert = &engine.last_words()[0];
@@ -89,6 +91,34 @@ fn what_is_omitted_does_not_change_where_an_episode_begins_and_ends() {
     assert_eq!(spans(vec![tenth_last + 5 * MINUTE + 1]), ((first, last), 3000));
     // Within the flood, where nothing is held.
     assert_eq!(spans(vec![first + 150_050]), ((first, last), 3001));
+}
+
+/// The head of an episode is longer than the evidence if the threshold is.
+#[test]
+fn what_is_omitted_does_not_change_where_an_episode_of_a_high_threshold_begins() {
+    let mut engine = Engine::new(&["security_event:login_failed | window 20s | group by source_ip | count >= 1500"]);
+    engine.send(failures((0..6000).map(|n| MINUTE + n * 10)));
+    // In the window of the first moment of truth, 15 s into the flood.
+    engine.send(failures([MINUTE - 1]));
+    engine.tick(2 * HOUR);
+    let words = engine.last_words();
+    let alert = &words[0];
+    assert_eq!((words.len(), alert.count, alert.events_omitted), (1, 6001, 3001));
+    assert_eq!(alert.first_event_at.as_millis(), MINUTE - 1);
+}
+
+#[test]
+fn two_floods_that_become_one_are_counted_exactly() {
+    let mut engine = Engine::new(&[BRUTE_FORCE]);
+    let repeated = |times: Vec<i64>| failures(times).into_iter().map(|event| Event { repeat: 2, ..event });
+    engine.send(repeated((0..2000).map(|n| n * 10).collect()));
+    engine.send(repeated((0..3000).map(|n| 10 * MINUTE + n * 10).collect()));
+    engine.send(repeated((0..6).map(|n| 5 * MINUTE + n * 10).collect()));
+    engine.tick(2 * HOUR);
+    let words = engine.last_words();
+    let alert = &words[0];
+    assert_eq!((words.len(), alert.count), (1, 2 * 5006));
+    assert_eq!(alert.events.len() as u64 + alert.events_omitted, 5006);
 }
 
 #[test]
