@@ -25,7 +25,7 @@ const LAYERS: [(&str, u8); 22] = [
     ("tidewatch", 6),
     ("conformance", 6),
     ("e2e", 6),
-    ("faults", 6),
+    ("faults", 7),
     ("layering", 6),
     ("sim", 6),
 ];
