@@ -41,6 +41,8 @@ pub struct Installation {
     pub receiver: Receiver,
     /// Where it archives.
     pub bucket: Bucket,
+    /// How long a record may wait for the detector's commit, in the words of the configuration.
+    pub commit_interval: &'static str,
     /// A client to talk to its services with.
     pub web: Arc<Web>,
     directory: TempDir,
@@ -57,6 +59,7 @@ impl Installation {
             kafka: log::settings(test),
             receiver: Receiver::start(),
             bucket: Bucket::create(test, true),
+            commit_interval: "100ms",
             web: Arc::new(Web::new()),
             directory: TempDir::new().expect("a directory"),
             starts: AtomicU32::new(0),
@@ -106,7 +109,11 @@ impl Installation {
                 "api_keys": {"tests": {"secret": API_KEY, "tenant": TENANT}},
                 "topics": [{"topic": "raw", "tenant": TENANT}],
             },
-            "detector": {"state_dir": self.directory.path().join(format!("state-{instance}")), "flush_interval": "2s"},
+            "detector": {
+                "state_dir": self.directory.path().join(format!("state-{instance}")),
+                "flush_interval": "2s",
+                "commit_interval": self.commit_interval,
+            },
             "alerter": {"routes": {
                 "chat": self.route("slack", SLACK, None),
                 "pager": self.route("pagerduty", PAGERDUTY, Some(ROUTING_KEY)),
