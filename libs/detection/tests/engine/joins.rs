@@ -1,8 +1,8 @@
 //! `A | join (B) on k | within W`: pairs, their order, and one alert for a stretch of them.
 
-use event::Event;
+use event::{AlertId, Event, Key};
 
-use crate::driver::{Engine, HOUR, MINUTE, SECOND, changed, closed, event, evidence, opened, updated};
+use crate::driver::{Engine, HOUR, MINUTE, SECOND, changed, closed, event, evidence, opened, time, updated};
 
 fn query(order: &str) -> String {
     format!("security_event:login_success | join (security_event:password_reset) {order} on user_id | within 1h")
@@ -227,6 +227,11 @@ fn two_stretches_that_one_event_opens_are_two_alerts() {
         })
         .collect();
     assert_eq!(spans, [(0, HOUR, 0), (HOUR, 2 * HOUR, 2 * HOUR)]);
+    let key = Key::new("acme", ["alice"]);
+    for (alert, (opening, at)) in words.iter().zip([("login-0", 0), ("login-7200000", 2 * HOUR)]) {
+        let id = AlertId::new("acme", "rule-0", alert.rule_hash, &key, opening, time(at));
+        assert_eq!(alert.alert_id, id, "of the login that it is about");
+    }
 }
 
 #[test]
