@@ -25,8 +25,12 @@ const KILLS: usize = 20;
 const KILLS_MAX: usize = 40;
 
 /// The wait before a kill, and before the killed one comes back, in milliseconds.
-const LIFE: std::ops::Range<u64> = 1000..4500;
+const LIFE: std::ops::Range<u64> = 0..1500;
 const DEATH: std::ops::Range<u64> = 0..1500;
+
+/// Of 100 kills, how many wait until both detectors have their share again: a group that is being rebalanced all the
+/// time is not at work. The others come whatever is going on.
+const AT_WORK: u64 = 75;
 
 /// The two detectors: the names of their instances.
 const INSTANCES: [&str; 2] = ["a", "b"];
@@ -162,6 +166,9 @@ impl Killed {
         let mut killed = Self::default();
         let pause = |milliseconds| thread::sleep(Duration::from_millis(milliseconds));
         while killed.kills.len() < KILLS_MAX {
+            if random.chance(AT_WORK) {
+                detectors.iter_mut().for_each(Process::wait_ready);
+            }
             pause(random.within(LIFE));
             let victim = usize::from(random.chance(50));
             detectors[victim].expect_alive();
