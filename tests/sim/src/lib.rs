@@ -4,8 +4,10 @@
 //! [`run`] plays one seed and compares what came out with an obviously right reference written apart, and with a
 //! fold of the committed records without any fault. A planted bug ([`Canary`]) must make it find a difference.
 
+mod canary;
 mod check;
 mod disk;
+mod faults;
 pub mod random;
 pub mod reference;
 mod rules;
@@ -19,93 +21,16 @@ use std::time::Duration;
 
 use broker::memory::Log;
 use broker::{Output, Pace, Publisher as _, Stopwatch, TopicPartition, Worker};
+pub use canary::Canary;
 use detection::SourceCounts;
 use detector::{CORRELATE_GROUP, CorrelateSettings, CorrelateStage, MATCH_GROUP, MatchSettings, MatchStage, Metrics};
 use disk::SimDisk;
 use event::{Event, Level, Severity, Timestamp, topic};
+pub use faults::{Faults, Met};
 use random::Random;
 pub use rules::rules;
 use ruleset::RuleSet;
 use session::SimSession;
-
-/// A bug planted on purpose, which the simulation must find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Canary {
-    /// Outputs are visible before the commit is decided.
-    EmitBeforeCommit,
-    /// State changes are not in the changelog.
-    NoChangelog,
-    /// The watermarks are not in the changelog.
-    WatermarksNotInChangelog,
-    /// A zombie's outputs become visible although it may not commit.
-    FencingIgnored,
-    /// Outputs are committed without the positions they stem from.
-    PositionsNotCommitted,
-    /// Now and then a record is skipped.
-    PositionSkipsARecord,
-    /// Ticks promise more than has arrived.
-    TicksRunAhead,
-    /// No state is ever woken by time.
-    TimersForgotten,
-}
-
-impl Canary {
-    /// Every planted bug.
-    pub const ALL: [Self; 8] = [
-        Self::EmitBeforeCommit,
-        Self::NoChangelog,
-        Self::WatermarksNotInChangelog,
-        Self::FencingIgnored,
-        Self::PositionsNotCommitted,
-        Self::PositionSkipsARecord,
-        Self::TicksRunAhead,
-        Self::TimersForgotten,
-    ];
-}
-
-/// What may go wrong, in percent of the chances. Drawn per seed, so that some runs are calm and some are wild.
-#[derive(Clone, Copy, Debug)]
-pub struct Faults {
-    commit_aborts: u64,
-    reply_lost: u64,
-    crash: u64,
-    evict: u64,
-    leave: u64,
-}
-
-/// What a run met: a run without faults proves nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Met {
-    pub events: u64,
-    pub alerts: u64,
-    pub commits: u64,
-    pub aborted: u64,
-    pub in_doubt: u64,
-    pub fenced: u64,
-    pub crashes: u64,
-    pub evictions: u64,
-    pub assigned: u64,
-    pub revoked: u64,
-    pub lost: u64,
-}
-
-impl Met {
-    /// Adds what another run met.
-    pub fn add(&mut self, other: &Self) {
-        self.events += other.events;
-        self.alerts += other.alerts;
-        self.commits += other.commits;
-        self.aborted += other.aborted;
-        self.in_doubt += other.in_doubt;
-        self.fenced += other.fenced;
-        self.crashes += other.crashes;
-        self.evictions += other.evictions;
-        self.assigned += other.assigned;
-        self.revoked += other.revoked;
-        self.lost += other.lost;
-    }
-}
 
 /// Plays one seed.
 ///
