@@ -1,13 +1,14 @@
 //! Reads partitions apart from any group.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use broker::{Chunk, Error, Offset, Reader, TopicPartition};
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, Message};
 
 use crate::client::{self, Plain};
 use crate::drain::Drain;
@@ -34,16 +35,23 @@ const LOOKING: Duration = Duration::from_millis(2);
 /// committed is decided in each partition at its own time, after the commit has returned. Whoever restores state up to
 /// the last decided record, and continues from the position of that same transaction, has lost its changes.
 pub struct KafkaReader {
-    consumer: BaseConsumer<Plain>,
+    settings: KafkaSettings,
     /// Sees the undecided too; only asked for ends.
     asking: BaseConsumer<Plain>,
     names: Names,
     observer: Arc<dyn Observer>,
-    reading: Option<Reading>,
+    /// What is read in part. At most one for each partition that was ever asked for.
+    reading: BTreeMap<TopicPartition, Reading>,
+    /// Read a partition to its end, and is assigned to nothing.
+    idle: Option<BaseConsumer<Plain>>,
 }
 
-/// What the consumer is assigned to, so that chunks in a row use what it has fetched ahead.
+/// A partition that is read in part, so that the next chunk is of what was fetched ahead.
+///
+/// With a consumer of its own: one that is taken from a partition in the middle of what it fetched, and later given the
+/// same partition again, may never fetch from it any more (librdkafka 2.12; `tests/e2e/tests/kafka_reading.rs`).
 struct Reading {
+    consumer: BaseConsumer<Plain>,
     partition: TopicPartition,
     next: Offset,
     /// All before this is decided. Asked for before the assignment: when the client reports the end of the partition,
@@ -60,23 +68,13 @@ impl KafkaReader {
     /// [`Error::Misconfigured`] if the client cannot be made of the settings.
     pub fn connect(settings: &KafkaSettings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         settings.require()?;
-        let client = |config: rdkafka::ClientConfig| {
-            let context = Plain {
-                observer: Arc::clone(&observer),
-            };
-            config
-                .create_with_context(context)
-                .map_err(|error| Error::Misconfigured(format!("reader: {error}")))
-        };
-        let consumer = client(settings.reading_consumer())?;
-        let asking = client(settings.asking_consumer())?;
-        let names = Names::new(&settings.prefix);
         Ok(Self {
-            consumer,
-            asking,
-            names,
+            settings: settings.clone(),
+            asking: client_of(&settings.asking_consumer(), &observer)?,
+            names: Names::new(&settings.prefix),
+            idle: Some(client_of(&settings.reading_consumer(), &observer)?),
             observer,
-            reading: None,
+            reading: BTreeMap::new(),
         })
     }
 
@@ -91,20 +89,25 @@ impl KafkaReader {
 
     /// Goes on where the last chunk ended, or begins anew at `from`.
     fn begin(&mut self, partition: &TopicPartition, from: Offset) -> Result<Reading, Error> {
-        if let Some(reading) = self.reading.take_if(|it| it.partition == *partition && it.next == from) {
+        if let Some(reading) = self.reading.remove(partition).filter(|it| it.next == from) {
             return Ok(reading);
         }
         let (first, end) = self.bounds(partition)?;
         client::check_kept(partition, from, (first, end))?;
-        let decided = self.await_decided(partition, end)?;
+        let consumer = match self.idle.take() {
+            Some(idle) => idle,
+            None => client_of(&self.settings.reading_consumer(), &self.observer)?,
+        };
+        let decided = self.await_decided(&consumer, partition, end)?;
         // Not where nothing is to be read: a partition that is taken away twice before the client's thread has stopped it
         // once ends the process (librdkafka asserts `rktp_started`). A record, or the end, shows that it was taken up.
         if from < decided {
             let list = self.names.list([(partition, Some(from))]);
-            let assigned = list.and_then(|list| self.consumer.assign(&list));
+            let assigned = list.and_then(|list| consumer.assign(&list));
             assigned.map_err(|error| failure::of_question(&partition.to_string(), &error))?;
         }
         Ok(Reading {
+            consumer,
             partition: partition.clone(),
             next: from,
             decided,
@@ -113,10 +116,15 @@ impl KafkaReader {
     }
 
     /// Up to where all transactions are decided; waits a while for it to be `end`.
-    fn await_decided(&self, partition: &TopicPartition, end: Offset) -> Result<Offset, Error> {
+    fn await_decided(
+        &self,
+        consumer: &BaseConsumer<Plain>,
+        partition: &TopicPartition,
+        end: Offset,
+    ) -> Result<Offset, Error> {
         let until = Instant::now() + DECIDING;
         loop {
-            let (_, decided) = client::bounds(self.consumer.client(), &self.names, partition)?;
+            let (_, decided) = client::bounds(consumer.client(), &self.names, partition)?;
             if decided >= end || Instant::now() >= until {
                 return Ok(decided);
             }
@@ -131,7 +139,7 @@ impl KafkaReader {
             if drain.records >= CHUNK_RECORDS {
                 return Ok(false);
             }
-            match self.consumer.poll(Duration::from_millis(100)) {
+            match reading.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     drain.push(&message, &self.names, &*self.observer);
                     reading.next = crate::names::known_offset(message.offset()).map_or(0, |offset| offset + 1);
@@ -153,6 +161,13 @@ impl KafkaReader {
     }
 }
 
+fn client_of(config: &ClientConfig, observer: &Arc<dyn Observer>) -> Result<BaseConsumer<Plain>, Error> {
+    let observer = Arc::clone(observer);
+    config
+        .create_with_context(Plain { observer })
+        .map_err(|error| Error::Misconfigured(format!("reader: {error}")))
+}
+
 fn check(partition: &TopicPartition, error: &KafkaError) -> Result<(), Error> {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::AutoOffsetReset) => Err(Error::Misconfigured(format!(
@@ -165,7 +180,7 @@ fn check(partition: &TopicPartition, error: &KafkaError) -> Result<(), Error> {
 
 impl Reader for KafkaReader {
     fn partition_count(&mut self, topic: &str) -> Result<u32, Error> {
-        client::partition_count(self.consumer.client(), self.names.full(topic))
+        client::partition_count(self.asking.client(), self.names.full(topic))
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), Error> {
@@ -182,11 +197,13 @@ impl Reader for KafkaReader {
         let (next, at_end) = (reading.next, done && reading.complete);
         // After the end the next chunk begins anew: more may be there, and an end once reported is not reported again.
         if done {
-            self.consumer
+            reading
+                .consumer
                 .unassign()
                 .map_err(|error| failure::of_question(&partition.to_string(), &error))?;
+            self.idle = Some(reading.consumer);
         } else {
-            self.reading = Some(reading);
+            self.reading.insert(partition.clone(), reading);
         }
         let records = drain
             .into_batches()

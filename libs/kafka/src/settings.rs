@@ -290,7 +290,9 @@ impl KafkaSettings {
         // A fetch that waits at an end delays the next, of another place; the reader does not stay at ends.
         config
             .set("enable.partition.eof", "true")
-            .set("fetch.wait.max.ms", "10");
+            .set("fetch.wait.max.ms", "10")
+            // As many of them as partitions are restored at once.
+            .set("queued.max.messages.kbytes", "8192");
         config
     }
 

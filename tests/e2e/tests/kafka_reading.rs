@@ -125,3 +125,25 @@ fn a_long_partition_is_read_in_chunks() {
     assert_eq!(sizes, [1_000, 1_000, 500]);
     assert_eq!(all, (0..2_500).map(|number| format!("{number:05}")).collect::<Vec<_>>());
 }
+
+/// As a worker restores the states of its partitions: a chunk of each in turn, and each has several.
+#[test]
+fn partitions_may_be_read_in_turns() {
+    const RECORDS: usize = 3 * 5_000;
+    let settings = installation("in-turns", 3);
+    publish(&settings, FACTS, 3, (0..RECORDS).map(|number| number.to_string()));
+    let mut reader = KafkaReader::connect(&settings, Arc::new(Unobserved)).unwrap();
+    for _ in 0..5 {
+        let mut open: Vec<_> = (0..3).map(|number| (TopicPartition::new(FACTS, number), 0)).collect();
+        let mut read = 0;
+        while !open.is_empty() {
+            open.retain_mut(|(partition, from)| {
+                let chunk = reader.read(partition, *from).unwrap();
+                read += chunk.records.len();
+                *from = chunk.next;
+                !chunk.at_end
+            });
+        }
+        assert_eq!(read, RECORDS);
+    }
+}
