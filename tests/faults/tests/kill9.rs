@@ -30,7 +30,7 @@ const DEATH: std::ops::Range<u64> = 0..1500;
 
 /// Of 100 kills, how many wait until both detectors have their share again: a group that is being rebalanced all the
 /// time is not at work. The others come whatever is going on.
-const AT_WORK: u64 = 75;
+const AT_WORK: u64 = 90;
 
 /// The two detectors: the names of their instances.
 const INSTANCES: [&str; 2] = ["a", "b"];
@@ -55,8 +55,8 @@ const FIRING: usize = 11;
 const TRAVELS: usize = 5;
 
 /// Entries of a request, and the pause after it.
-const ENTRIES: usize = 2;
-const PAUSE: Duration = Duration::from_millis(15);
+const ENTRIES: usize = 4;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A transaction takes some milliseconds, and by default a tenth of a second passes until the next: most kills would hit
 /// nothing. So they follow each other at once here, as they do where events are many.
