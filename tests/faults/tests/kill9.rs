@@ -155,6 +155,8 @@ fn round_of(round: u64, random: &mut Random) -> Vec<Option<String>> {
 struct Killed {
     /// When one was killed.
     kills: Vec<Timestamp>,
+    /// How many of the kills aborted a transaction, as far as was known when there were enough.
+    aborted: usize,
     /// When one that is dead by now had logged that a transaction of its own was aborted.
     known: Vec<Timestamp>,
 }
@@ -177,8 +179,11 @@ impl Killed {
             killed.known.extend(known_aborts(&detectors[victim]));
             pause(random.within(DEATH));
             detectors[victim] = installation.start("detector", INSTANCES[victim]);
-            if killed.kills.len() >= KILLS && killed.that_aborted(&installation.kafka, detectors) > 0 {
-                return killed;
+            if killed.kills.len() >= KILLS {
+                killed.aborted = killed.that_aborted(&installation.kafka, detectors);
+                if killed.aborted > 0 {
+                    return killed;
+                }
             }
         }
         panic!("void: {KILLS_MAX} kills, and none of them aborted a transaction");
@@ -307,7 +312,7 @@ fn twenty_kills_lose_no_alert_and_repeat_none() {
         "{} events in {flowed:.1?}; {} kills, of which {} aborted a transaction; {} alerts",
         posted.count,
         killed.kills.len(),
-        killed.that_aborted(&installation.kafka, &detectors),
+        killed.aborted,
         found.len()
     );
     let aborted = aborted_records(&installation.kafka, topic::ALERTS).len();
