@@ -22,7 +22,7 @@ use sim::random::Random;
 
 /// So many kills at least, and so many at most if none of them aborted a transaction.
 const KILLS: usize = 20;
-const KILLS_MAX: usize = 40;
+const KILLS_MAX: usize = 80;
 
 /// The wait before a kill, and before the killed one comes back, in milliseconds.
 const LIFE: std::ops::Range<u64> = 0..1500;
