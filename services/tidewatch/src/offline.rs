@@ -37,6 +37,28 @@ pub(crate) struct Alerts {
     last: BTreeMap<AlertId, Alert>,
 }
 
+/// Both stages over topics of one partition each, with all state in memory; every commit tells how far the events are.
+pub(crate) fn stages(rules: &RuleSet, now: &Stopwatch, metrics: &Metrics) -> (MatchStage, CorrelateStage<NoImages>) {
+    let settings = MatchSettings {
+        facts_partitions: 1,
+        alerts_partitions: 1,
+        tick_interval: Duration::ZERO,
+    };
+    let matching = MatchStage::new(rules, settings, now.clone(), metrics.clone());
+    let settings = CorrelateSettings {
+        sources: SourceCounts {
+            security: 1,
+            audit: 1,
+            access: 1,
+        },
+        alerts_partitions: 1,
+        flush_interval: Duration::MAX,
+        memory_bytes_max: usize::MAX,
+    };
+    let correlating = CorrelateStage::new(rules.clone(), settings, NoImages, now.clone(), metrics.clone());
+    (matching, correlating)
+}
+
 /// No disk: all state is in memory.
 pub(crate) struct NoImages;
 
@@ -74,29 +96,13 @@ impl Offline {
         };
         let now: Stopwatch = Arc::new(|| Duration::ZERO);
         let metrics = Metrics::register(&prometheus::Registry::new()).context("metrics")?;
-        let settings = MatchSettings {
-            facts_partitions: 1,
-            alerts_partitions: 1,
-            tick_interval: Duration::ZERO,
-        };
-        let stage = MatchStage::new(rules, settings, now.clone(), metrics.clone());
+        let (matching, correlating) = stages(rules, &now, &metrics);
         let session = log
             .session(MATCH_GROUP, MATCH_GROUP, &topic::EVENTS)?
             .with_batch_records_max(EVENTS_MAX);
-        let matching = Worker::new(session, stage, pace, now.clone());
-        let settings = CorrelateSettings {
-            sources: SourceCounts {
-                security: 1,
-                audit: 1,
-                access: 1,
-            },
-            alerts_partitions: 1,
-            flush_interval: Duration::MAX,
-            memory_bytes_max: usize::MAX,
-        };
-        let stage = CorrelateStage::new(rules.clone(), settings, NoImages, now.clone(), metrics);
+        let matching = Worker::new(session, matching, pace, now.clone());
         let session = log.session(CORRELATE_GROUP, CORRELATE_GROUP, &[topic::FACTS])?;
-        let correlating = Worker::new(session, stage, pace, now);
+        let correlating = Worker::new(session, correlating, pace, now);
         Ok(Self {
             log,
             arrival,
@@ -209,14 +215,7 @@ impl Alerts {
             for record in &chunk.records {
                 let alert = Alert::decode(record.value.as_deref().unwrap_or_default());
                 let alert = alert.map_err(|error| anyhow!("alerts@{}: {error}", record.offset))?;
-                // What an alert was merged into is its last word.
-                if self
-                    .last
-                    .get(&alert.alert_id)
-                    .is_none_or(|known| known.merged_into.is_none())
-                {
-                    self.last.insert(alert.alert_id, alert);
-                }
+                self.last.insert(alert.alert_id, alert);
             }
             self.read = chunk.next;
             if chunk.at_end {

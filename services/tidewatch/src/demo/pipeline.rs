@@ -13,8 +13,7 @@ use archive::{TIERS, Writer};
 use archiver::Archiver;
 use broker::memory::{Keep, Log, Session};
 use broker::{Output, Pace, Publisher as _, Stage, Stopwatch, TopicPartition, Worker};
-use detection::SourceCounts;
-use detector::{CORRELATE_GROUP, CorrelateSettings, CorrelateStage, MATCH_GROUP, MatchSettings, MatchStage};
+use detector::{CORRELATE_GROUP, MATCH_GROUP};
 use event::{Timestamp, topic};
 use formats::Choice;
 use ingest::{ApiKey, Clocks, HttpSettings, Ingest, IngestSettings, TOPIC_GROUP, TopicSettings};
@@ -27,7 +26,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle as Task;
 
 use super::clock::Clock;
-use crate::offline::NoImages;
+use crate::offline;
 
 /// The place of every topic: one partition is one order.
 const PARTITION: u32 = 0;
@@ -120,27 +119,11 @@ impl Pipeline {
         let metrics = detector::Metrics::register(metrics.registry())?;
         let begun = Instant::now();
         let now: Stopwatch = Arc::new(move || begun.elapsed());
-        let settings = MatchSettings {
-            facts_partitions: 1,
-            alerts_partitions: 1,
-            tick_interval: Duration::ZERO,
-        };
-        let stage = MatchStage::new(rules, settings, now.clone(), metrics.clone());
+        let (matching, correlating) = offline::stages(rules, &now, &metrics);
         let session = self.log.session(MATCH_GROUP, MATCH_GROUP, &topic::EVENTS)?;
-        self.worker("match", session, stage, now.clone())?;
-        let settings = CorrelateSettings {
-            sources: SourceCounts {
-                security: 1,
-                audit: 1,
-                access: 1,
-            },
-            alerts_partitions: 1,
-            flush_interval: Duration::MAX,
-            memory_bytes_max: usize::MAX,
-        };
-        let stage = CorrelateStage::new(rules.clone(), settings, NoImages, now.clone(), metrics);
+        self.worker("match", session, matching, now.clone())?;
         let session = self.log.session(CORRELATE_GROUP, CORRELATE_GROUP, &[topic::FACTS])?;
-        self.worker("correlate", session, stage, now)
+        self.worker("correlate", session, correlating, now)
     }
 
     fn worker<G>(&mut self, name: &'static str, session: Session, stage: G, now: Stopwatch) -> Result<()>
