@@ -4,7 +4,7 @@
 # A toolchain that rustup has just put there is found without a new login shell.
 PATH="$PATH:$HOME/.cargo/bin"
 tidewatch_cache="${XDG_CACHE_HOME:-$HOME/.cache}/tidewatch"
-# promtool is unpacked here by packages.sh.
+# Prometheus and Alertmanager are unpacked here by packages.sh.
 PATH="$PATH:$tidewatch_cache/bin"
 
 say() { printf '%s\n' "$*" >&2; }

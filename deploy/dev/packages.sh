@@ -5,11 +5,11 @@
 #   build  what compiles Tidewatch: C compiler, OpenSSL headers, libclang, Rust
 #   kafka  what runs Apache Kafka: a Java runtime, Maven, kcat
 #   s3     what runs an S3 with Object Lock: Ceph's monitor, OSD and radosgw
-#   test   kafka, s3 and promtool
+#   test   kafka, s3, Prometheus, Alertmanager and jsonnet
 # Exit: 0 all there; 1 something is missing and could not be installed (the line to run is printed).
 #
-# No service of a package is started while it is installed. promtool is taken out of Debian's prometheus package
-# into the cache, because installing the package would leave a Prometheus that starts at boot.
+# No service of a package is started while it is installed. Prometheus and Alertmanager are taken out of their packages
+# into the cache, because installing the packages would leave a Prometheus and an Alertmanager that start at boot.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
@@ -54,6 +54,11 @@ need_s3() {
     need ceph-mon have ceph-mon
     need ceph-osd have ceph-osd
     need ceph-common have ceph-authtool
+}
+need_test() {
+    need_kafka
+    need_s3
+    need jsonnet eval 'have jsonnet && have jsonnetfmt'
 }
 
 # Services that a package would start answer 101, "not now", while this file exists; an administrator's own is kept.
@@ -102,19 +107,22 @@ install_rust() {
         fail "Rust $wanted or newer is needed, this is $(cargo --version); run: rustup update stable"
 }
 
-install_promtool() {
-    have promtool && return 0
-    have apt-get || fail "not Debian or Ubuntu; put promtool (it comes with Prometheus) on the PATH, then try again"
-    local unpacked
+# unpack PACKAGE PROGRAM...: the programs of a package, in the cache and not in the system.
+unpack() {
+    local package=$1 program unpacked absent=
+    shift
+    for program in "$@"; do have "$program" || absent=$program; done
+    [ -n "$absent" ] || return 0
+    have apt-get || fail "not Debian or Ubuntu; put these programs on the PATH, then try again: $*"
     unpacked=$(mktemp -d)
-    apt-cache show prometheus >/dev/null 2>&1 || fail "no package lists; run this as root, then try again: apt-get update"
+    apt-cache show "$package" >/dev/null 2>&1 || fail "no package lists; run this as root, then try again: apt-get update"
     # Without its own user for downloads apt needs no rights on the new directory, nor warns that it has none.
     cd "$unpacked"
-    download "the prometheus package" apt-get download -qq -o APT::Sandbox::User= prometheus
+    download "the package $package" apt-get download -qq -o APT::Sandbox::User= "$package"
     cd "$OLDPWD"
-    dpkg -x "$unpacked"/prometheus_*.deb "$unpacked"
+    dpkg -x "$unpacked/$package"_*.deb "$unpacked"
     mkdir -p "$tidewatch_cache/bin"
-    mv "$unpacked/usr/bin/promtool" "$tidewatch_cache/bin/promtool"
+    for program in "$@"; do mv "$unpacked/usr/bin/$program" "$tidewatch_cache/bin/$program"; done
     rm -rf "$unpacked"
 }
 
@@ -122,6 +130,11 @@ case "${1:-build}" in
 build) need_build; install_missing; install_rust ;;
 kafka) need_kafka; install_missing ;;
 s3) need_s3; install_missing ;;
-test) need_kafka; need_s3; install_missing; install_promtool ;;
+test)
+    need_test
+    install_missing
+    unpack prometheus promtool prometheus
+    unpack prometheus-alertmanager prometheus-alertmanager amtool
+    ;;
 *) fail "usage: packages.sh [build|kafka|s3|test]" ;;
 esac
