@@ -5,7 +5,7 @@
 #   build  what compiles Tidewatch: C compiler, OpenSSL headers, libclang, Rust
 #   kafka  what runs Apache Kafka: a Java runtime, Maven, kcat
 #   s3     what runs an S3 with Object Lock: Ceph's monitor, OSD and radosgw
-#   test   kafka, s3, Prometheus, Alertmanager and jsonnet
+#   test   kafka, s3, what docs/producers needs (Node, rsyslog), Prometheus, Alertmanager and jsonnet
 # Exit: 0 all there; 1 something is missing and could not be installed (the line to run is printed).
 #
 # No service of a package is started while it is installed. Prometheus and Alertmanager are taken out of their packages
@@ -25,6 +25,10 @@ have_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || ldconfig -p 
 have_java() {
     local major
     major=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p') && [ "${major:-0}" -ge 17 ]
+}
+have_node() {
+    local major
+    major=$(node --version | sed -n 's/^v\([0-9]*\).*/\1/p') && [ "${major:-0}" -ge 18 ]
 }
 java_package() {
     local version
@@ -58,7 +62,16 @@ need_s3() {
 need_test() {
     need_kafka
     need_s3
+    need_producers
     need jsonnet eval 'have jsonnet && have jsonnetfmt'
+}
+# The clients of docs/producers, and what runs those that producers.sh downloads; curl and kcat are there already.
+need_producers() {
+    need nodejs have_node
+    need npm have npm
+    need python3-venv python3 -c 'import ensurepip, venv'
+    need rsyslog test -x /usr/sbin/rsyslogd
+    need rsyslog-kafka compgen -G '/usr/lib/*/rsyslog/omkafka.so'
 }
 
 # Services that a package would start answer 101, "not now", while this file exists; an administrator's own is kept.
@@ -72,6 +85,8 @@ install() {
     say "installing: ${missing[*]}"
     download "${missing[*]}" $as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}"
+    # A second log of the whole machine, from its next boot on, is not what the tests came for.
+    if [[ " ${missing[*]} " = *" rsyslog "* ]] && have systemctl; then $as_root systemctl disable -q rsyslog; fi
 }
 
 install_missing() {
