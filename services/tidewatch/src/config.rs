@@ -123,7 +123,7 @@ pub(crate) fn log(root: &mut Reader<'_>) -> LogSettings {
         let instance = reader
             .text(
                 "instance",
-                "the name of this instance: the same after a restart, and nobody else's",
+                "the name of this instance: the same after a restart, and nobody else's; without it the host's name",
             )
             .accept(|name: &String| {
                 let plain = !name.is_empty()
@@ -136,7 +136,8 @@ pub(crate) fn log(root: &mut Reader<'_>) -> LogSettings {
                     Err("letters, digits, dot, dash and underscore only".to_owned())
                 }
             })
-            .default("0");
+            .optional()
+            .unwrap_or_else(host_name);
         LogSettings { kafka, instance }
     })
 }
@@ -241,19 +242,21 @@ pub(crate) fn detector(root: &mut Reader<'_>) -> DetectorSettings {
 pub(crate) fn archiver(root: &mut Reader<'_>) -> ArchiverSettings {
     root.section("archiver", "the archive", |reader| {
         let store = reader.section("store", "where segments are kept", store);
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
         let writer = Writer {
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            host,
+            host: host_name(),
         };
         ArchiverSettings {
             store,
             archiver: archiver::Settings::read(reader, writer),
         }
     })
+}
+
+/// The name of this host: of the container where there is one, of the pod in Kubernetes.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 #[derive(Clone, Copy, PartialEq)]
