@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
-# A real S3 with Object Lock on this machine, for development and tests: Ceph's radosgw over one monitor and one OSD
-# that keeps its data in memory, so nothing outlives `stop`. No root, no systemd.
+# A real S3 with Object Lock on this machine, for development, tests and the compose file: Ceph's radosgw over one monitor
+# and one OSD. Without further ado it keeps its data in memory, so nothing outlives `stop`. No root, no systemd.
 #
 # Usage: s3.sh start DIR [PORT]   configuration, logs and pid files go below DIR; PORT is S3's (default 9000),
 #                                 the monitor takes PORT + 1 and PORT + 2, the OSD any above 6800; all on 127.0.0.1
 #        s3.sh stop DIR
 #        s3.sh status DIR
 # `start` and `status` print the endpoint; the keys, fixed and good for nothing else, are in DIR/credentials.env.
+# Environment: S3_KEEP          set: data are kept below DIR, and a later start finds them; else in memory
+#              S3_BYTES         how large that store may grow, in bytes (10 GiB)
+#              S3_LISTEN        the address of S3 (127.0.0.1)
+#              S3_ACCESS_KEY, S3_SECRET_KEY     other keys
 # Exit: 0 done, or running; 1 failed; 3 (status) not running.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 usage="usage: s3.sh start|stop|status DIR [PORT]"
-access_key=tidewatch-dev-access
-secret_key=tidewatch-dev-secret-not-for-production
+access_key=${S3_ACCESS_KEY:-tidewatch-dev-access}
+secret_key=${S3_SECRET_KEY:-tidewatch-dev-secret-not-for-production}
 fsid=4b9b1f5e-3c52-4c0a-9d8e-7a1d2c6f0e11
 osd_uuid=0d6a4f5c-8a57-4a53-8c7c-2d1f9be7a604
 
@@ -34,8 +38,7 @@ osd_pool_default_pg_num = 1
 osd_pool_default_pg_autoscale_mode = off
 mon_allow_pool_size_one = true
 osd_crush_chooseleaf_type = 0
-osd_objectstore = memstore
-memstore_device_bytes = 4294967296
+$(write_store)
 mon_data = $directory/mon
 osd_data = $directory/osd
 run_dir = $directory/run
@@ -44,7 +47,24 @@ pid_file = $directory/run/\$name.pid
 log_file = $directory/log/\$name.log
 keyring = $directory/keyring
 [client.rgw]
-rgw_frontends = beast endpoint=127.0.0.1:$port
+rgw_frontends = beast endpoint=${S3_LISTEN:-127.0.0.1}:$port
+$(write_test_settings)
+SETTINGS
+}
+
+write_store() {
+    if [ -n "${S3_KEEP:-}" ]; then
+        printf 'osd_objectstore = bluestore\nbluestore_block_size = %s\n' "${S3_BYTES:-10737418240}"
+        # The least that it accepts, instead of four gigabytes: it shares a machine with everything else.
+        printf 'osd_memory_target = 939524096\nbluestore_cache_size = 134217728\nbluestore_cache_autotune = false\n'
+    else
+        printf 'osd_objectstore = memstore\nmemstore_device_bytes = 4294967296\n'
+    fi
+}
+
+write_test_settings() {
+    [ -z "${S3_KEEP:-}" ] || return 0
+    cat <<SETTINGS
 # A lifecycle "day" of ten seconds, so that a test sees what expires and what the lock keeps.
 rgw_lc_debug_interval = 10
 rgw_crypt_require_ssl = false
@@ -62,8 +82,7 @@ create_keys() {
 
 # Each step needs the one before it; the daemons put themselves into the background when they listen.
 # They name the configuration so that a pid file can be told from that of another process.
-start_cluster() {
-    local conf="$directory/ceph.conf"
+create_cluster() {
     create_keys &&
         monmaptool --create --clobber --fsid "$fsid" --addv a "$monitor" monmap &&
         ceph-mon -c "$conf" --mkfs -i a --monmap monmap --keyring keyring &&
@@ -75,7 +94,12 @@ start_cluster() {
         ceph-osd -c "$conf" -i 0 &&
         radosgw -c "$conf" -n client.rgw &&
         radosgw-admin -c "$conf" -n client.rgw user create --uid tidewatch --display-name Tidewatch \
-            --access-key "$access_key" --secret-key "$secret_key"
+            --access-key "$access_key" --secret-key "$secret_key" &&
+        touch created
+}
+
+restart_cluster() {
+    ceph-mon -c "$conf" -i a && ceph-osd -c "$conf" -i 0 && radosgw -c "$conf" -n client.rgw
 }
 
 answers() { curl -fsS -o /dev/null --max-time 5 "http://127.0.0.1:$port/" 2>/dev/null; }
@@ -84,11 +108,14 @@ start() {
     status >/dev/null && { status; return; }
     "$here/packages.sh" s3
     stop
-    rm -rf "${directory:?}"/{mon,osd,run,log,keyring,monmap}
+    # What is half created is created anew.
+    [ -n "${S3_KEEP:-}" ] && [ -e "$directory/created" ] || rm -rf "${directory:?}"/{mon,osd,run,log,keyring,monmap,created}
     mkdir -p "$directory"/{mon,osd,run,log}
     cd "$directory"
-    write_settings >ceph.conf
-    start_cluster >start.log 2>&1 || { stop; fail "did not start: $(tail -n 3 start.log) (see $directory/start.log)"; }
+    local conf="$directory/ceph.conf" how=create_cluster
+    write_settings >"$conf"
+    [ ! -e created ] || how=restart_cluster
+    $how >start.log 2>&1 || { stop; fail "did not start: $(tail -n 3 start.log) (see $directory/start.log)"; }
     local deadline=$((SECONDS + 60))
     until answers; do
         [ $SECONDS -lt $deadline ] || { stop; fail "no answer after 60 s; see $directory/log/client.rgw.log"; }

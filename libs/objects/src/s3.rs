@@ -8,6 +8,7 @@
 //! server heeds `If-None-Match: *` there (Ceph 16 does not), anybody who may write may put a version over another, and
 //! anybody who may delete may hide one behind a marker; but nobody can come before what is there.
 
+mod bucket;
 mod failure;
 mod settings;
 mod versions;

@@ -30,7 +30,7 @@ pub(crate) enum ConfigCommand {
 }
 
 /// The sections of services, of which each service reads its own.
-const SERVICES: [&str; 4] = ["ingest", "detector", "alerter", "archiver"];
+pub(crate) const SERVICES: [&str; 4] = ["ingest", "detector", "alerter", "archiver"];
 
 /// The Kafka cluster, and who we are towards it.
 #[derive(Clone, Debug)]

@@ -1,12 +1,15 @@
 //! `tidewatch`: a subcommand per service and per tool; all wiring is here.
 
+mod archive;
 mod arrival;
 mod config;
 mod demo;
+mod health;
 mod lines;
 mod offline;
 mod output;
 mod rules;
+mod sample;
 mod scan;
 mod services;
 mod topics;
@@ -45,10 +48,14 @@ enum Command {
     Archiver,
     Demo(demo::DemoArgs),
     Scan(scan::ScanArgs),
+    Sample(sample::SampleArgs),
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
+    #[command(subcommand)]
+    Archive(archive::ArchiveCommand),
+    Health(health::HealthArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
 }
@@ -75,6 +82,9 @@ fn run(command: Command, config: Option<PathBuf>) -> Result<Exit> {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(command) => rules::run(command),
         Command::Topics(command) => topics::run(command, config),
+        Command::Archive(command) => archive::run(command, config),
+        Command::Health(args) => health::run(&args, config),
+        Command::Sample(args) => sample::run(&args, config),
         Command::Config(command) => config::run(command, config),
         Command::Ingest => Ok(services::run(Service::Ingest, config)),
         Command::Detector => Ok(services::run(Service::Detector, config)),
