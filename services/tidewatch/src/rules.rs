@@ -103,7 +103,8 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, NoRules> {
     ruleset::load(files).map_err(NoRules::Wrong)
 }
 
-/// A file, or the rule files below a directory in the order of their names.
+/// A file, or the rule files below a directory in the order of their names. What is hidden is passed over: where Kubernetes
+/// mounts a ConfigMap, the same files stand below `..data` once more.
 fn list(path: &Path) -> Result<Vec<PathBuf>> {
     let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
     if !metadata.is_dir() {
@@ -111,7 +112,10 @@ fn list(path: &Path) -> Result<Vec<PathBuf>> {
     }
     let mut entries: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
-        entries.push(entry.with_context(|| path.display().to_string())?.path());
+        let entry = entry.with_context(|| path.display().to_string())?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            entries.push(entry.path());
+        }
     }
     entries.sort();
     let mut files = Vec::new();

@@ -230,3 +230,21 @@ fn a_failing_rule_test_shows_the_difference() {
         text(&wrong.stdout)
     );
 }
+
+/// What the kubelet makes of a ConfigMap: a folder with a date, a link `..data` to it, and a link for each file.
+#[test]
+fn rules_that_kubernetes_mounts_are_read_once() {
+    let dir = TempDir::new().unwrap();
+    let dated = dir.path().join("..2026_01_05_10_00_00.1234567890");
+    fs::create_dir(&dated).unwrap();
+    fs::write(
+        dated.join("two.yml"),
+        "id: two\ntitle: Two\nseverity: low\nmessage: Two\nquery: a:b | window 1m | count > 1\n",
+    )
+    .unwrap();
+    std::os::unix::fs::symlink(&dated, dir.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/two.yml", dir.path().join("two.yml")).unwrap();
+    let output = run(&["rules", "check", path(dir.path())], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("1 rules,"), "{}", text(&output.stdout));
+}
