@@ -50,10 +50,10 @@ mod tree;
 use std::collections::BTreeSet;
 
 pub use key::Key;
-pub use kind::Integer;
+pub use kind::{DURATION_UNITS, Integer, SIZE_UNITS};
 pub use problem::{Origin, Problem, Problems};
 pub use reader::Reader;
-pub use report::KeyDescription;
+pub use report::{Form, KeyDescription};
 pub use secret::Secret;
 pub use tree::{Sources, Tree};
 
@@ -121,6 +121,7 @@ fn read_root<T>(book: &mut Book, root: &Table, origin: Origin, read: impl FnOnce
         asked: BTreeSet::new(),
         missing: Vec::new(),
         depth: 0,
+        only_with: None,
     };
     let settings = read(&mut reader);
     reader.finish();

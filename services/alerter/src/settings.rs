@@ -76,6 +76,25 @@ pub enum InvalidDestination {
     Secret(&'static str),
 }
 
+/// What an operator may write as `routes`.
+const ROUTES: &str = "\
+everything:
+  channel: log                    # a line where the alerter runs
+#chat:
+  #channel: slack
+  #url_file: /run/secrets/slack_url
+#pager:
+  #channel: pagerduty
+  #secret_file: /run/secrets/routing_key
+  #fallback: chat
+  #give_up_after: 15m
+#soar:
+  #channel: webhook
+  #url_file: /run/secrets/soar_url
+  #secret_file: /run/secrets/soar_signing_secret
+  #statuses: [opened, closed]
+";
+
 impl Default for Settings {
     /// The defaults, and no route.
     fn default() -> Self {
@@ -150,7 +169,7 @@ impl Settings {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let defaults = Self::default();
         let minute = Duration::from_millis(1)..=Duration::from_mins(1);
-        let routes = reader.named_sections("routes", "who is told about which alerts", read_route);
+        let routes = reader.named_sections("routes", "who is told about which alerts", ROUTES, read_route);
         let routes: Vec<RouteSettings> = routes.into_values().collect();
         if let Err(problems) = Routes::new(routes.iter().map(|route| route.route.clone()).collect()) {
             problems

@@ -93,6 +93,23 @@ const OURS: [&str; 12] = [
     topic::UNDELIVERED,
 ];
 
+/// What an operator may write as `api_keys`.
+const API_KEYS: &str = "\
+#web-shop:
+  #secret_file: /run/secrets/web_shop_key
+  #tenant: shop
+";
+
+/// What an operator may write as `topics`.
+const TOPICS: &str = "\
+#- topic: raw
+#- topic: legacy.auth
+  #format: sshd
+  #tenant: shop
+  #service: bastion               # for lines that do not name their program
+  #zone: Europe/Berlin            # for times that name none
+";
+
 /// A key that can be guessed in a day is no key.
 const KEY_CHARACTERS_MIN: usize = 16;
 
@@ -246,7 +263,7 @@ fn size(key: Key<'_, '_, u64>, range: RangeInclusive<u64>, default: usize) -> us
 fn read_api_keys(reader: &mut Reader<'_>) -> Vec<ApiKey> {
     let purpose = "who may send to the HTTP door; the names are yours";
     let keys: Vec<ApiKey> = reader
-        .named_sections("api_keys", purpose, |_, reader| {
+        .named_sections("api_keys", purpose, API_KEYS, |_, reader| {
             let secret = reader.secret("secret", "what requests present").required();
             let length = secret.expose_secret().chars().count();
             if (1..KEY_CHARACTERS_MIN).contains(&length) {
@@ -289,7 +306,8 @@ fn read_tenant(reader: &mut Reader<'_>) -> String {
 fn read_topics(reader: &mut Reader<'_>) -> Vec<TopicSettings> {
     let mut names = BTreeSet::new();
     let mut repeated = None;
-    let topics = reader.section_list("topics", "what the topic door reads; raw if none is named", |reader| {
+    let purpose = "what the topic door reads; without this list raw, in any format, of the tenant `default`";
+    let topics = reader.section_list("topics", purpose, TOPICS, |reader| {
         let topic = read_topic(reader);
         if !topic.topic.is_empty() && !names.insert(topic.topic.clone()) {
             repeated = Some(topic.topic.clone());

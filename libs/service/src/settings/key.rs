@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::kind::Kind;
 use super::problem::Origin;
 use super::reader::Reader;
-use super::report::{Entry, Shown};
+use super::report::{Entry, Form, Shown};
 
 /// A key that has been named; what it is when nothing is written ends the sentence.
 #[must_use = "a key is read by `default`, `required` or `optional`"]
@@ -15,6 +15,8 @@ pub struct Key<'r, 'a, T> {
     purpose: &'static str,
     kind: Kind<T>,
     accept: Vec<Accept<T>>,
+    example: Option<T>,
+    depends: Option<String>,
 }
 
 /// Says what is wrong with a value that has the right type.
@@ -28,6 +30,8 @@ impl<'a> Reader<'a> {
             purpose,
             kind,
             accept: Vec::new(),
+            example: None,
+            depends: None,
         }
     }
 }
@@ -56,15 +60,28 @@ impl<T: 'static> Key<'_, '_, T> {
         self
     }
 
+    /// What the reference shows as something to write, where there is no default or it says little.
+    ///
+    /// # Panics
+    /// When the key is read, if the example would be refused, had the operator written it.
+    pub fn example(mut self, example: impl Into<T>) -> Self {
+        self.example = Some(example.into());
+        self
+    }
+
+    /// What the reference says of a default that other keys decide.
+    pub fn depends(mut self, depends: impl Into<String>) -> Self {
+        self.depends = Some(depends.into());
+        self
+    }
+
     /// The value, or the given one when nothing is written.
     ///
     /// # Panics
     /// If the default would be refused, had the operator written it.
     pub fn default(self, default: impl Into<T>) -> T {
         let default = default.into();
-        if let Some(refusal) = self.refusal(&default) {
-            panic!("the default of {} {refusal}", self.reader.path_of(&self.name));
-        }
+        self.must_be_right("default", &default);
         let shown = (self.kind.show)(&default);
         let found = self.read(Some(shown), false);
         found.value.unwrap_or(default)
@@ -85,7 +102,16 @@ impl<T: 'static> Key<'_, '_, T> {
         self.accept.iter().find_map(|accept| accept(value).err())
     }
 
+    fn must_be_right(&self, role: &str, value: &T) {
+        if let Some(refusal) = self.refusal(value) {
+            panic!("the {role} of {} {refusal}", self.reader.path_of(&self.name));
+        }
+    }
+
     fn read(self, default: Option<String>, required: bool) -> Found<T> {
+        if let Some(example) = &self.example {
+            self.must_be_right("example", example);
+        }
         let node = self.reader.ask(&self.name);
         let value = node.and_then(|node| {
             let checked = match (self.kind.parse)(&node.written) {
@@ -106,16 +132,16 @@ impl<T: 'static> Key<'_, '_, T> {
             (None, None) => Shown::Unset,
         };
         let origin = node.map_or(Origin::Default, |node| node.origin.clone());
+        let example = self.example.as_ref().map(|example| (self.kind.show)(example));
         self.reader.book.entries.push(Entry {
-            path: self.reader.path_of(&self.name),
-            name: self.name,
-            depth: self.reader.depth,
-            purpose: self.purpose,
-            kind: self.kind.name,
             default,
+            depends: self.depends,
+            example,
             required,
             origin,
-            shown,
+            ..self
+                .reader
+                .entry(self.name, Form::Key, self.purpose, self.kind.name, shown)
         });
         Found {
             value,

@@ -83,8 +83,8 @@ pub(super) fn boolean() -> Kind<bool> {
     }
 }
 
-/// Unit and its length in milliseconds, the longest first.
-const DURATIONS: [(&str, u64); 5] = [
+/// The units of durations, each with its length in milliseconds, the longest first.
+pub const DURATION_UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
     ("m", 60_000),
@@ -96,17 +96,17 @@ pub(super) fn duration() -> Kind<Duration> {
     Kind {
         name: "duration".to_owned(),
         parse: Box::new(|written| {
-            with_unit(written, &DURATIONS)
+            with_unit(written, &DURATION_UNITS)
                 .map(Duration::from_millis)
                 .ok_or_else(|| "a duration with its unit (ms, s, m, h, d), as 30s".to_owned())
         }),
-        show: Box::new(|value| show_with_unit(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), &DURATIONS)),
+        show: Box::new(|value| show_with_unit(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), &DURATION_UNITS)),
         stand_in: Duration::ZERO,
     }
 }
 
-/// Unit and its size in bytes, the largest first.
-const SIZES: [(&str, u64); 5] = [
+/// The units of sizes, each with its bytes, the largest first.
+pub const SIZE_UNITS: [(&str, u64); 5] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -118,10 +118,10 @@ pub(super) fn bytes() -> Kind<u64> {
     Kind {
         name: "size".to_owned(),
         parse: Box::new(|written| {
-            with_unit(written, &SIZES)
+            with_unit(written, &SIZE_UNITS)
                 .ok_or_else(|| "a size with its unit (B, KiB, MiB, GiB, TiB), as 64MiB".to_owned())
         }),
-        show: Box::new(|value| show_with_unit(*value, &SIZES)),
+        show: Box::new(|value| show_with_unit(*value, &SIZE_UNITS)),
         stand_in: 0,
     }
 }

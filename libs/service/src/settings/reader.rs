@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::key::Key;
 use super::kind::{self, Integer};
 use super::problem::{Origin, Problem};
-use super::report::{Entry, Shown};
+use super::report::{Entry, Form, Shown};
 use super::secret::Secret;
 use super::tree::{Node, Table, Written, variable_of};
 
@@ -25,6 +25,7 @@ pub struct Reader<'a> {
     pub(super) asked: BTreeSet<String>,
     pub(super) missing: Vec<Missing>,
     pub(super) depth: usize,
+    pub(super) only_with: Option<&'static str>,
 }
 
 /// A required key that is not set, kept back until it is known whether a misspelt one explains it.
@@ -41,6 +42,19 @@ pub(super) struct Book {
     pub(super) entries: Vec<Entry>,
     /// Nothing is read, every optional part is visited: only the entries matter.
     pub(super) describing: bool,
+}
+
+impl Book {
+    /// How much is written down, to go back to it by `truncate`.
+    fn lengths(&self) -> [usize; 3] {
+        [self.problems.len(), self.warnings.len(), self.entries.len()]
+    }
+
+    fn truncate(&mut self, [problems, warnings, entries]: [usize; 3]) {
+        self.problems.truncate(problems);
+        self.warnings.truncate(warnings);
+        self.entries.truncate(entries);
+    }
 }
 
 static EMPTY: Table = BTreeMap::new();
@@ -108,10 +122,10 @@ impl<'a> Reader<'a> {
     pub fn section<T>(&mut self, name: &str, purpose: &'static str, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
         let written = self.table.contains_key(name);
         if let Some((origin, table)) = self.section_at(name) {
-            return self.descend(name, purpose, origin, table, read);
+            return self.descend(name, Form::Section, purpose, origin, table, read);
         }
         let known = self.book.problems.len();
-        let value = self.descend(name, purpose, self.origin.clone(), &EMPTY, read);
+        let value = self.descend(name, Form::Section, purpose, self.origin.clone(), &EMPTY, read);
         if written {
             // Something else stands in its place: that is one mistake, not one for each of its keys.
             self.book.problems.truncate(known);
@@ -131,17 +145,20 @@ impl<'a> Reader<'a> {
             return None;
         }
         let (origin, table) = place.unwrap_or((self.origin.clone(), &EMPTY));
-        Some(self.descend(name, purpose, origin, table, read))
+        Some(self.descend(name, Form::OptionalSection, purpose, origin, table, read))
     }
 
-    /// A section of sections, whose names the operator chooses.
+    /// A section of sections, whose names the operator chooses. The example is what may stand in it, as
+    /// the file would write it; it shows what is left out as the file does, behind a `#`.
     pub fn named_sections<T>(
         &mut self,
         name: &str,
         purpose: &'static str,
+        example: &'static str,
         mut read: impl FnMut(&str, &mut Reader<'_>) -> T,
     ) -> BTreeMap<String, T> {
-        self.section(name, purpose, |reader| {
+        let at = self.book.entries.len();
+        let sections = self.section(name, purpose, |reader| {
             let names: Vec<String> = if reader.book.describing {
                 vec![ANY_NAME.to_owned()]
             } else {
@@ -154,31 +171,59 @@ impl<'a> Reader<'a> {
                     (name, value)
                 })
                 .collect()
-        })
+        });
+        let head = &mut self.book.entries[at];
+        (head.form, head.example) = (Form::NamedSections, Some(example.to_owned()));
+        sections
     }
 
-    /// A list of sections, in the order in which they are written; only a file can hold it.
+    /// A list of sections, in the order in which they are written; only a file can hold it. The example is
+    /// as that of [`Reader::named_sections`].
     pub fn section_list<T>(
         &mut self,
         name: &str,
         purpose: &'static str,
+        example: &'static str,
         mut read: impl FnMut(&mut Reader<'_>) -> T,
     ) -> Vec<T> {
         let items: Vec<(Origin, &'a Table)> = self.section_list_at(name);
         let path = self.path_of(name);
-        self.enter(name, path.clone(), purpose);
+        self.enter(name, Form::SectionList, path.clone(), purpose);
+        if let Some(head) = self.book.entries.last_mut() {
+            head.example = Some(example.to_owned());
+        }
         self.depth += 1;
         let values = items
             .into_iter()
             .enumerate()
             .map(|(index, (origin, table))| {
                 let path = format!("{path}[{index}]");
-                self.enter("-", path.clone(), "");
+                self.enter("-", Form::Section, path.clone(), "");
                 self.read_inner(path, origin, table, &mut read)
             })
             .collect();
         self.depth -= 1;
         values
+    }
+
+    /// Reads keys of this section that count only when a condition holds, as `kind: s3`. When it does not
+    /// hold they may be written, right or wrong: whoever tries the other kind does not lose them.
+    pub fn only_with<T>(
+        &mut self,
+        condition: &'static str,
+        holds: bool,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let known = (self.missing.len(), self.book.lengths());
+        let outer = self.only_with.replace(condition);
+        let value = read(self);
+        self.only_with = outer;
+        if holds || self.book.describing {
+            return Some(value);
+        }
+        self.missing.truncate(known.0);
+        self.book.truncate(known.1);
+        None
     }
 
     /// Leaves keys alone that somebody else reads, as the sections of the other services.
@@ -258,7 +303,8 @@ impl<'a> Reader<'a> {
         if matches!(node.written, Written::Nothing) {
             return Some((node.origin.clone(), &EMPTY));
         }
-        let found = node.written.found();
+        // Not what it says: a secret may stand where its section should.
+        let found = node.written.form();
         self.problem(name, format!("expected a section, found {found}"));
         None
     }
@@ -295,28 +341,42 @@ impl<'a> Reader<'a> {
     fn descend<T>(
         &mut self,
         name: &str,
+        form: Form,
         purpose: &'static str,
         origin: Origin,
         table: &Table,
         read: impl FnOnce(&mut Reader<'_>) -> T,
     ) -> T {
         let path = self.path_of(name);
-        self.enter(name, path.clone(), purpose);
+        self.enter(name, form, path.clone(), purpose);
         self.read_inner(path, origin, table, read)
     }
 
-    fn enter(&mut self, name: &str, path: String, purpose: &'static str) {
+    fn enter(&mut self, name: &str, form: Form, path: String, purpose: &'static str) {
+        let kind = "section".to_owned();
         self.book.entries.push(Entry {
             path,
-            name: name.to_owned(),
-            depth: self.depth,
-            purpose,
-            kind: "section".to_owned(),
-            default: None,
-            required: false,
-            origin: Origin::Default,
-            shown: Shown::Section,
+            ..self.entry(name.to_owned(), form, purpose, kind, Shown::Section)
         });
+    }
+
+    /// What is written down of a key or section of this section, with nothing said of its value.
+    pub(super) fn entry(&self, name: String, form: Form, purpose: &'static str, kind: String, shown: Shown) -> Entry {
+        Entry {
+            path: self.path_of(&name),
+            name,
+            depth: self.depth,
+            form,
+            purpose,
+            kind,
+            default: None,
+            depends: None,
+            example: None,
+            required: false,
+            only_with: self.only_with,
+            origin: Origin::Default,
+            shown,
+        }
     }
 
     fn read_inner<T>(
@@ -334,6 +394,7 @@ impl<'a> Reader<'a> {
             asked: BTreeSet::new(),
             missing: Vec::new(),
             depth: self.depth + 1,
+            only_with: self.only_with,
         };
         let value = read(&mut inner);
         inner.finish();

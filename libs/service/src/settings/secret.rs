@@ -6,9 +6,10 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+use super::kind::quoted;
 use super::problem::Origin;
 use super::reader::Reader;
-use super::report::{Entry, Shown};
+use super::report::{Entry, Form, Shown};
 use super::tree::{Node, variable_of};
 
 /// The largest secret: a chain of certificates fits in many times over.
@@ -61,16 +62,14 @@ impl<'r, 'a> Secret<'r, 'a> {
                 (Origin::Default, None)
             }
         };
+        let shown = if secret.is_some() { Shown::Secret } else { Shown::Unset };
+        let kind = format!("secret; or {file_key}, the path of a file that holds it");
+        let file = self.reader.path_of(&self.name).replace('.', "_").to_lowercase();
         self.reader.book.entries.push(Entry {
-            path: self.reader.path_of(&self.name),
-            depth: self.reader.depth,
-            purpose: self.purpose,
-            kind: format!("secret; or {file_key}, the path of a file that holds it"),
-            default: None,
+            example: Some(quoted(&format!("/run/secrets/{file}"))),
             required,
             origin,
-            shown: if secret.is_some() { Shown::Secret } else { Shown::Unset },
-            name: self.name,
+            ..self.reader.entry(self.name, Form::Secret, self.purpose, kind, shown)
         });
         secret
     }
@@ -103,7 +102,10 @@ impl<'r, 'a> Secret<'r, 'a> {
         };
         match read_secret(Path::new(path)) {
             Err(error) => {
-                self.reader.problem(file_key, format!("{path}: {error}"));
+                // Whoever writes the secret itself into the key of its file must not find it in a log.
+                let is_a_path = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
+                let shown = if is_a_path { path } else { "a path that is not shown" };
+                self.reader.problem(file_key, format!("{shown}: {error}"));
                 None
             }
             Ok((secret, world_readable)) => {

@@ -194,8 +194,18 @@ fn read_file(path: &Path, origin: &Origin) -> Result<Table, String> {
     }
     let values = File::from_str(&text, FileFormat::Yaml)
         .collect()
-        .map_err(|error| format!("not a YAML table: {error}"))?;
+        .map_err(|error| format!("not a YAML table: {}", mistake_in(&error.to_string())))?;
     Ok(table_from(values, origin))
+}
+
+/// What the parser says, if it says where. Else it shows what it found: the whole file, where a secret was given in the
+/// place of the configuration.
+fn mistake_in(error: &str) -> &str {
+    if error.contains(" at byte ") {
+        error
+    } else {
+        "its top is something else, or holds a key or a number that cannot be read"
+    }
 }
 
 fn table_from(values: impl IntoIterator<Item = (String, Value)>, origin: &Origin) -> Table {
@@ -247,17 +257,27 @@ impl Written {
         matches!(self, Self::Boolean(_) | Self::Integer(_) | Self::Number(_))
     }
 
+    /// What kind of thing stands there, without what it says.
+    pub(super) fn form(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Boolean(_) => "true or false",
+            Self::Integer(_) | Self::Number(_) => "a number",
+            Self::Text(_) | Self::Untyped(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a section",
+        }
+    }
+
     /// What stands there, for an error message: short, and safe to print.
     pub(super) fn found(&self) -> String {
         match self {
-            Self::Nothing => "nothing".to_owned(),
             Self::Boolean(value) => value.to_string(),
             Self::Integer(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
             Self::Text(value) => format!("the text {}", excerpt(value)),
             Self::Untyped(value) => excerpt(value),
-            Self::List(_) => "a list".to_owned(),
-            Self::Table(_) => "a section".to_owned(),
+            Self::Nothing | Self::List(_) | Self::Table(_) => self.form().to_owned(),
         }
     }
 }

@@ -102,3 +102,45 @@ fn no_debug_output_shows_a_secret() {
     let shown = format!("{sources:?} {tree:?} {loaded:?}");
     assert!(shown.contains("Sources") && !shown.contains(KEY.1), "{shown}");
 }
+
+/// Each is a way in which somebody gives a secret that is not the way to give it.
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    const SECRET: &str = "hunter2-correct-horse";
+    let yaml = [
+        "door: hunter2-correct-horse",
+        "door: [hunter2-correct-horse]",
+        "door: {brokers: b, api_key: [hunter2-correct-horse]}",
+        "door: {brokers: b, api_key: {hunter: hunter2-correct-horse}}",
+        "door: {brokers: b, api_key_file: hunter2-correct-horse}",
+        "door: {brokers: b, api_key_file: 'https://hooks.example/hunter2-correct-horse'}",
+        "door: {brokers: b, api_kex: hunter2-correct-horse}",
+        "door: {brokers: b, api_key: hunter2-correct-horse, api_key_file: hunter2-correct-horse}",
+        "hunter2-correct-horse",
+        "- hunter2-correct-horse",
+        "door: {brokers: b, api_key: \"hunter2-correct-horse}",
+        "door: {brokers: b, api_key: *hunter2-correct-horse}",
+        "door: {brokers: b, api_key: %hunter2-correct-horse}",
+        "door: {brokers: b, ? {key: hunter2-correct-horse} : 1}",
+    ];
+    for yaml in yaml {
+        let scratch = Scratch::new(yaml);
+        let problems = match scratch.load(&[]) {
+            Ok(_) => scratch.read(&[]).unwrap_err(),
+            Err(problems) => problems,
+        };
+        assert!(!problems.to_string().contains(SECRET), "{yaml}: {problems}");
+    }
+    let scratch = Scratch::new("");
+    let variables = [
+        [("TIDEWATCH_X__DOOR", SECRET)],
+        [("TIDEWATCH_DOOR__API_KEY_FILE", SECRET)],
+        [("TIDEWATCH_DOOR__API_KEX", SECRET)],
+        [("TIDEWATCH_DOOR_API_KEY", SECRET)],
+        [("TIDEWATCH_DOOR__API_KEY__FILE", SECRET)],
+    ];
+    for variables in variables {
+        let problems = scratch.problems(&variables);
+        assert!(!format!("{problems:?}").contains(SECRET), "{variables:?}: {problems:?}");
+    }
+}
