@@ -4,7 +4,7 @@ binary = $(or $(CARGO_TARGET_DIR),target)/debug/tidewatch
 servers = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidewatch/servers
 export SEEDS ?= 2000
 
-.PHONY: help demo test unit sim e2e lint kafka kafka-stop s3 s3-stop
+.PHONY: help demo test unit sim e2e lint dashboards kafka kafka-stop s3 s3-stop
 help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
@@ -28,6 +28,9 @@ e2e: ## the services as processes against a real Kafka and a real S3
 
 lint: ## formatting, clippy, layers, scripts, licences
 	@deploy/dev/test.sh shell fmt clippy layering deny
+
+dashboards: ## write deploy/grafana/dashboards from deploy/grafana/src
+	@deploy/dev/grafana.sh write
 
 kafka: ## a one-node Apache Kafka on 127.0.0.1:9092 that stays
 	@deploy/dev/kafka.sh start $(servers)/kafka 9092

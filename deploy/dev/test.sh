@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 cd "$here/../.."
 
-stages=(packages shell fmt clippy build layering unit rules sim conformance prometheus deny servers e2e faults)
+stages=(packages shell fmt clippy build layering unit rules sim conformance prometheus grafana deny servers e2e faults)
 passed_over=77
 not_unit=(layering sim conformance e2e faults)
 
@@ -29,6 +29,7 @@ binary() {
 stage_packages() {
     deploy/dev/packages.sh build
     deploy/dev/packages.sh test
+    deploy/dev/grafana.sh fetch
     download "the crates of Cargo.lock" cargo fetch --locked --target "$(rustc -vV | sed -n 's/host: //p')"
     [ -n "${TIDEWATCH_TEST_KAFKA:-}" ] || deploy/dev/kafka-jars.sh
 }
@@ -56,6 +57,7 @@ stage_prometheus() {
     promtool check rules deploy/prometheus/*.rules.yml
     if compgen -G 'deploy/prometheus/*.test.yml' >/dev/null; then promtool test rules deploy/prometheus/*.test.yml; fi
 }
+stage_grafana() { deploy/dev/grafana.sh check; }
 stage_deny() {
     cargo deny --version >/dev/null 2>&1 ||
         pass_over "cargo-deny is not installed: cargo install cargo-deny --locked (licences and sources: see layering)"

@@ -1,0 +1,257 @@
+// Is it working, what comes in, and how far behind is it?
+local t = import 'tidewatch.libsonnet';
+
+local entries(filter, by) = 'sum by (%s) (rate(tidewatch_ingest_entries_written_total{%s}[$__rate_interval]))' % [by, std.join(', ', [t.filter, 'tenant=~"$tenant"'] + filter)];
+local behind(metric, by) = 'max by (%s) (time() - max by (topic, partition) (%s{%s}))' % [by, metric, t.filter];
+
+t.dashboard(
+  'overview',
+  'Overview',
+  'Whether Tidewatch works: what comes in, how far each service is behind it, what is alerted and delivered, and which processes run.',
+  [
+    t.variable.label('tenant', 'Tenant', 'Whose events: filters what comes in and the alerts.', 'tidewatch_ingest_entries_written_total{namespace=~"$namespace"}'),
+    t.variable.job,
+    t.variable.instance,
+  ],
+  [
+    t.row('Is it working?', [
+      t.stat(
+        'Processes that do not answer',
+        'Processes that Prometheus knows of and cannot scrape. Bad: any. While a process is down, its partitions go to its siblings.',
+        [t.target('sum(1 - up{%s})' % t.process, 'down')],
+        limits=t.bad(1),
+        runbooks=['TidewatchDown', 'TidewatchServiceAbsent'],
+      ),
+      t.stat(
+        'Processes not ready',
+        'Processes that run and cannot do their work; their /readyz gives the reasons. Restoring state takes its time; longer than ten minutes is bad.',
+        [t.target('sum(1 - tidewatch_ready{%s})' % t.process, 'not ready')],
+        limits=t.bad(1),
+        runbooks=['TidewatchNotReady'],
+      ),
+      t.stat(
+        'Alerts about Tidewatch',
+        'How many alert rules of deploy/prometheus/tidewatch.rules.yml fire. Alerts are of all installations that this Prometheus watches.',
+        [t.target('count(ALERTS{alertname=~"Tidewatch.*", alertstate="firing"}) or vector(0)', 'firing')],
+        limits=t.bad(1),
+      ),
+      t.stat(
+        'Slowest source',
+        'How far the slowest partition of events.* is behind the clock. About ten seconds when all is well: a watermark is the greatest arrival less ten seconds. Bad: over two minutes.',
+        [t.target(behind('tidewatch_detector_source_watermark_seconds', ''), 'behind')],
+        unit='s',
+        limits=t.warn(60, 120),
+        runbooks=['TidewatchSourceStalled'],
+      ),
+      t.stat(
+        'Undelivered alerts',
+        'Alerts that a route gave up on in the range shown; they are in the topic undelivered. Bad: any.',
+        [t.target('sum(increase(tidewatch_alert_deliveries_total{%s, result="undelivered"}[$__range]))' % t.filter, 'undelivered')],
+        limits=t.bad(1),
+        runbooks=['TidewatchUndelivered'],
+      ),
+      t.stat(
+        'Oldest record not archived',
+        'Age of the oldest record that is read and not in the archive yet. Segments are written at the latest after archiver.segment.age_max (15 minutes). Bad: over an hour.',
+        [t.target('max(tidewatch_archive_lag_seconds{%s})' % t.filter, 'age')],
+        unit='s',
+        limits=t.warn(1800, 3600),
+        runbooks=['TidewatchArchiveBehind'],
+      ),
+      t.table(
+        'Firing alerts',
+        'The alert rules that fire, and since when. Empty is good. Their names are headings in docs/operations.md.',
+        ['alertname', 'severity', 'job', 'instance'],
+        [{ expr: 'max by (alertname, severity, job, instance) (ALERTS{alertname=~"Tidewatch.*", alertstate="firing"})', name: 'firing', unit: 'none' }],
+        height=6,
+      ),
+    ]),
+    t.row('What comes in', [
+      t.lines(
+        'Entries by what became of them',
+        'accepted is an event and written; rejected is a dead letter, and written; unknown could not be confirmed, and the producer was told to come again. Bad: unknown, and rejected above one in a hundred.',
+        [t.target('sum by (outcome) (rate(tidewatch_ingest_events_total{%s}[$__rate_interval]))' % t.filter, '{{outcome}}')],
+        unit='eps',
+        stacked=true,
+        runbooks=['TidewatchDeadLetters'],
+      ),
+      t.lines(
+        'Events by format',
+        'Accepted entries, by the format they were read as. A format that stops is a producer that stopped.',
+        [t.target('sum by (format) (rate(tidewatch_ingest_events_total{%s, outcome="accepted"}[$__rate_interval]))' % t.filter, '{{format}}')],
+        unit='eps',
+        stacked=true,
+      ),
+      t.lines(
+        'Entries by source',
+        'What is written, by the door it came through: http, or the topic it was read from. A source at zero that used to send is a producer that stopped.',
+        [t.target(entries([], 'door'), '{{door}}')],
+        unit='eps',
+        width=8,
+        stacked=true,
+      ),
+      t.lines(
+        'Events by tier',
+        'Accepted entries, by the topic they are written to, which decides how long they are kept.',
+        [t.target(entries(['topic!="dead-letters"'], 'topic'), '{{topic}}')],
+        unit='eps',
+        width=8,
+        stacked=true,
+      ),
+      t.lines(
+        'Entries by tenant',
+        'What is written, by whose it is: of the API key, or of the topic.',
+        [t.target(entries([], 'tenant'), '{{tenant}}')],
+        unit='eps',
+        width=8,
+        stacked=true,
+      ),
+      t.bars(
+        'Dead letters by reason',
+        'Entries that are no events. The bytes, the place and what is wrong with them are in the topic dead-letters. Often a producer changed its format.',
+        [t.target('sum by (reason) (increase(tidewatch_ingest_dead_letters_total{%s}[$__rate_interval]))' % t.filter, '{{reason}}')],
+        width=8,
+        runbooks=['TidewatchDeadLetters'],
+      ),
+      t.bars(
+        'Repairs and guesses',
+        'What had to be repaired or guessed on the way from entries to events. The events are taken; the producer should be told.',
+        [t.target('sum by (note) (increase(tidewatch_ingest_notes_total{%s}[$__rate_interval]))' % t.filter, '{{note}}')],
+        width=8,
+      ),
+      t.lines(
+        'Bytes of entries',
+        'Bytes of the entries that are written, as they came. For sizing: what Kafka stores is larger by keys and the canonical form.',
+        [t.target('sum(rate(tidewatch_ingest_entry_bytes_total{%s}[$__rate_interval]))' % t.filter, 'written')],
+        unit='Bps',
+        width=8,
+      ),
+    ]),
+    t.row('HTTP door', [
+      t.lines(
+        'Requests by status code',
+        'Bad: 503, which tells producers to come again; 401, a key that is wrong. 413 and 400 are producers that send what cannot be taken.',
+        [t.target('sum by (code) (rate(tidewatch_ingest_requests_total{%s}[$__rate_interval]))' % t.filter, '{{code}}')],
+        unit='reqps',
+        width=8,
+        stacked=true,
+        runbooks=['TidewatchDoorRefusing'],
+      ),
+      t.lines(
+        'Time to answer',
+        'From the headers of a request to its answer, which comes when every entry is on every in-sync replica. Slow: brokers, or bodies that arrive slowly.',
+        [
+          t.target(t.quantile(0.5, 'tidewatch_ingest_request_seconds_bucket{%s}' % t.filter), 'half of them'),
+          t.target(t.quantile(0.99, 'tidewatch_ingest_request_seconds_bucket{%s}' % t.filter), '99 of 100'),
+        ],
+        unit='s',
+        width=8,
+      ),
+      t.bars(
+        'Requests without a key in force',
+        'invalid: a key that is not, or no longer, configured; missing: none. A producer with an old key, or somebody who tries keys.',
+        [t.target('sum by (reason) (increase(tidewatch_ingest_auth_failures_total{%s}[$__rate_interval]))' % t.filter, '{{reason}}')],
+        width=8,
+        runbooks=['TidewatchKeysRefused'],
+      ),
+      t.lines(
+        'Bodies under way',
+        'Bytes of bodies that are read or wait for Kafka. At ingest.http.in_flight_bytes (256 MiB for each process) requests are answered with 503.',
+        [t.target('sum by (instance) (tidewatch_ingest_in_flight_bytes{%s})' % t.filter, '{{instance}}')],
+        unit='bytes',
+        width=8,
+      ),
+      t.lines(
+        'Requests and connections',
+        'Requests under way and open connections. At ingest.http.connections (4096 for each process) further ones wait; refused counts those moments.',
+        [
+          t.target('sum(tidewatch_ingest_in_flight_requests{%s})' % t.filter, 'requests under way'),
+          t.target('sum(tidewatch_ingest_connections{%s})' % t.filter, 'connections'),
+          t.target('sum(increase(tidewatch_ingest_connections_full_total{%s}[$__rate_interval]))' % t.filter, 'refused'),
+        ],
+        width=8,
+        runbooks=['TidewatchConnectionsFull'],
+      ),
+      t.lines(
+        'Repeated bodies',
+        'folded: bodies that had come before and were answered with their first receipt, as they should. forgotten: receipts that had to go before their time, so a repetition may be written twice; raise ingest.http.receipt_bytes.',
+        [
+          t.target('sum(rate(tidewatch_ingest_folded_bodies_total{%s}[$__rate_interval]))' % t.filter, 'folded'),
+          t.target('sum(rate(tidewatch_ingest_receipts_forgotten_total{%s}[$__rate_interval]))' % t.filter, 'forgotten'),
+        ],
+        unit='reqps',
+        width=8,
+      ),
+    ]),
+    t.row('How far behind', [
+      t.lines(
+        'Lag by service and topic',
+        'Committed records that are not polled yet. Bad: over 10,000 and growing; then alerts are late.',
+        [t.target('sum by (job, topic) (tidewatch_kafka_lag_records{%s})' % t.process, '{{job}} {{topic}}')],
+        limits=t.warn(1000, 10000),
+        runbooks=['TidewatchLagGrowing'],
+      ),
+      t.lines(
+        'Watermarks behind the clock',
+        'How far the slowest partition is behind, by topic, and the rules of facts. About ten seconds is normal: a watermark is the greatest arrival less ten seconds. Bad: over two minutes, for then episodes do not close and state grows.',
+        [
+          t.target(behind('tidewatch_detector_source_watermark_seconds', 'topic'), '{{topic}}'),
+          t.target('max(time() - max by (partition) (tidewatch_detector_watermark_seconds{%s}))' % t.filter, 'rules'),
+        ],
+        unit='s',
+        limits=t.warn(60, 120),
+        marked=true,
+        runbooks=['TidewatchSourceStalled', 'TidewatchWatermarkStalled'],
+      ),
+      t.lines(
+        'Heartbeats',
+        'Records for partitions that nobody writes to, one a second each, so that watermarks move. Bad: failed.',
+        [t.target('sum by (outcome) (rate(tidewatch_ingest_heartbeats_total{%s}[$__rate_interval]))' % t.filter, '{{outcome}}')],
+        unit='wps',
+        runbooks=['TidewatchSourceStalled'],
+      ),
+      t.lines(
+        'Archive behind',
+        'Age of the oldest record that is read and not archived, by tier. It rises to archiver.segment.age_max and falls when the segment is written. Bad: over an hour.',
+        [t.target('max by (tier) (tidewatch_archive_lag_seconds{%s})' % t.filter, '{{tier}}')],
+        unit='s',
+        limits=t.warn(1800, 3600),
+        runbooks=['TidewatchArchiveBehind'],
+      ),
+    ]),
+    t.row('What comes out', [
+      t.bars(
+        'Alerts opened by severity',
+        'Episodes that opened. Much more than usual is an attack, or a rule that is too wide; none for days may be a rule set that is not loaded.',
+        [t.target('sum by (severity) %s' % t.grown('tidewatch_detector_alerts_total{%s, tenant=~"$tenant", status="opened"}' % t.filter, '$__rate_interval'), '{{severity}}')],
+      ),
+      t.bars(
+        'Deliveries that ended',
+        'sent, folded (it had been delivered before a restart), or undelivered. Bad: undelivered.',
+        [t.target('sum by (result) (increase(tidewatch_alert_deliveries_total{%s}[$__rate_interval]))' % t.filter, '{{result}}')],
+        runbooks=['TidewatchUndelivered'],
+      ),
+    ]),
+    t.row('Processes', [
+      t.states(
+        'Ready',
+        'Whether each process can do its work, as its /readyz says. Never restart a process for it: restoring takes its time.',
+        [t.target('tidewatch_ready{%s}' % t.process, '{{job}} {{instance}}')],
+        [{ value: 0, text: 'not ready', color: 'red' }, { value: 1, text: 'ready', color: 'green' }],
+        runbooks=['TidewatchNotReady'],
+      ),
+      t.table(
+        'Builds',
+        'Which version each process runs, and since when. Two versions of one service are an upgrade that is not over.',
+        ['service', 'version', 'job', 'instance'],
+        [
+          { expr: 'max by (service, version, job, instance) (tidewatch_build_info{%s})' % t.process, name: 'process', unit: 'none' },
+          { expr: 'max by (service, version, job, instance) ((time() - process_start_time_seconds{%s}) * on (job, instance) group_left (service, version) tidewatch_build_info{%s})' % [t.process, t.process], name: 'running for', unit: 's' },
+        ],
+        width=12,
+        sort='running for',
+        runbooks=['TidewatchRestarting'],
+      ),
+    ]),
+  ],
+)
