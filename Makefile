@@ -4,7 +4,7 @@ binary = $(or $(CARGO_TARGET_DIR),target)/debug/tidewatch
 servers = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidewatch/servers
 export SEEDS ?= 2000
 
-.PHONY: help demo test unit sim e2e lint dashboards kafka kafka-stop s3 s3-stop
+.PHONY: help demo test unit sim e2e lint dashboards kafka kafka-stop s3 s3-stop up down images stack
 help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
@@ -31,6 +31,20 @@ lint: ## formatting, clippy, layers, scripts, licences
 
 dashboards: ## write deploy/grafana/dashboards from deploy/grafana/src
 	@deploy/dev/grafana.sh write
+
+up: ## the whole of docker-compose.yml, built here; Grafana on http://localhost:3000
+	@deploy/compose/init.sh
+	@docker-compose up --build --detach
+
+down: ## end it; its data stay in volumes
+	@docker-compose down
+
+images: ## stand-ins for images that cannot be pulled, made of Debian's packages; as root
+	@deploy/dev/images.sh
+
+stack: ## docker-compose.yml brought up from nothing, attacked, its services killed one after the other; needs an engine
+	@docker-compose build
+	@deploy/dev/stack/stack.py $(ARGS)
 
 kafka: ## a one-node Apache Kafka on 127.0.0.1:9092 that stays
 	@deploy/dev/kafka.sh start $(servers)/kafka 9092

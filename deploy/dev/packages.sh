@@ -63,6 +63,7 @@ need_test() {
     need_kafka
     need_s3
     need_producers
+    need docker-compose have docker-compose
     need jsonnet eval 'have jsonnet && have jsonnetfmt'
 }
 # The clients of docs/producers, and what runs those that producers.sh downloads; curl and kcat are there already.

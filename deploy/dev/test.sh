@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 cd "$here/../.."
 
-stages=(packages shell fmt clippy build layering unit rules sim conformance prometheus grafana deny servers e2e faults)
+stages=(packages shell fmt clippy build layering unit rules sim conformance prometheus grafana compose deny servers e2e faults)
 passed_over=77
 not_unit=(layering sim conformance e2e faults)
 
@@ -34,10 +34,11 @@ stage_packages() {
     [ -n "${TIDEWATCH_TEST_KAFKA:-}" ] || deploy/dev/kafka-jars.sh
 }
 stage_shell() {
-    local script
-    for script in deploy/dev/*.sh .ci/run; do bash -n "$script"; done
+    local script scripts
+    mapfile -t scripts < <(git grep -lE '^#!.*bash')
+    for script in "${scripts[@]}"; do bash -n "$script"; done
     have shellcheck || pass_over "shellcheck is not installed (syntax only was checked)"
-    shellcheck -x -P SCRIPTDIR -S warning deploy/dev/*.sh .ci/run
+    shellcheck -x -P SCRIPTDIR -S warning "${scripts[@]}"
 }
 stage_fmt() {
     cargo fmt --version >/dev/null 2>&1 || pass_over "rustfmt is not installed: rustup component add rustfmt"
@@ -58,6 +59,7 @@ stage_prometheus() {
     if compgen -G 'deploy/prometheus/*.test.yml' >/dev/null; then promtool test rules deploy/prometheus/*.test.yml; fi
 }
 stage_grafana() { deploy/dev/grafana.sh check; }
+stage_compose() { deploy/dev/compose.sh "$(binary)"; }
 stage_deny() {
     cargo deny --version >/dev/null 2>&1 ||
         pass_over "cargo-deny is not installed: cargo install cargo-deny --locked (licences and sources: see layering)"
