@@ -9,7 +9,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 
 version=$(sed -n 's/.*<kafka.version>\(.*\)<.*/\1/p' "$here/kafka/pom.xml")
-libs="$tidewatch_cache/kafka/$version/libs"
+# By what is asked for, too: a cache of an earlier list of jars is not taken for this one.
+libs="$tidewatch_cache/kafka/$version-$(cksum <"$here/kafka/pom.xml" | cut -d' ' -f1)/libs"
 
 if [ ! -d "$libs" ]; then
     say "fetching Apache Kafka $version (about 45 MB)"

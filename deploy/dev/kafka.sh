@@ -5,13 +5,17 @@
 #        kafka.sh stop DIR
 #        kafka.sh status DIR
 # PORT is the first broker's on 127.0.0.1 (default 9092), broker N has PORT + N - 1, its controller 100 more.
-# BROKERS is 1 (default) or 3. `start` starts those that do not run, so a killed broker comes back with its data.
+# BROKERS is 1 (default), 3, or `secure`: one that also listens with TLS and asks who is there. SASL_SSL (SCRAM-SHA-512 and
+# PLAIN) is on PORT + 1, TLS with certificates of clients on PORT + 2, SASL_SSL with an expired certificate on PORT + 3;
+# kafka/secure.sh says what is in DIR/security.
+# `start` starts those that do not run, so a killed broker comes back with its data.
 # `start` and `status` print the bootstrap address.
 # Exit: 0 done, or running; 1 failed; 3 (status) not all brokers run.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
-usage="usage: kafka.sh start|stop|status DIR [PORT] [BROKERS]"
+source "$here/kafka/secure.sh"
+usage="usage: kafka.sh start|stop|status DIR [PORT] [BROKERS|secure]"
 
 bootstrap() { # bootstrap PORT BROKERS
     local node addresses=
@@ -20,16 +24,17 @@ bootstrap() { # bootstrap PORT BROKERS
 }
 
 write_settings() { # write_settings NODE
-    local node=$1 port=$((port + $1 - 1)) replicas=$brokers in_sync=1
+    local node=$1 port=$((port + $1 - 1)) replicas=$brokers in_sync=1 listeners
     [ "$brokers" = 1 ] || in_sync=2
+    listeners="PLAINTEXT://127.0.0.1:$port${secure:+,$(secure_listeners "$port")}"
     cat <<SETTINGS
 node.id=$node
 process.roles=broker,controller
 controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 100))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=$listeners,CONTROLLER://127.0.0.1:$((port + 100))
+advertised.listeners=$listeners
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,MUTUAL:SSL,EXPIRED:SASL_SSL
 log.dirs=$directory/broker-$node/data
 # A misspelt topic must fail, not come to life.
 auto.create.topics.enable=false
@@ -48,6 +53,7 @@ group.min.session.timeout.ms=1000
 # A transaction whose producer was killed is aborted soon after its timeout; the default looks every 10 s.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 SETTINGS
+    [ -z "$secure" ] || secure_settings
 }
 
 java_kafka() {
@@ -58,9 +64,14 @@ start_node() { # start_node NODE
     local home="$directory/broker-$1"
     is_running "$home/pid" "$home" && return 0
     mkdir -p "$home"
+    if [ -n "$secure" ]; then
+        (make_security) >"$home/security.log" 2>&1 || fail "cannot make certificates: $(tail -n 3 "$home/security.log")"
+    fi
     write_settings "$1" >"$home/server.properties"
     if [ ! -e "$home/data/meta.properties" ]; then
-        (java_kafka kafka.tools.StorageTool format -t VGlkZXdhdGNoIGRldmVsbw -c "$home/server.properties") \
+        # shellcheck disable=SC2046 # a word for each option
+        (java_kafka kafka.tools.StorageTool format -t VGlkZXdhdGNoIGRldmVsbw -c "$home/server.properties" \
+            $([ -z "$secure" ] || scram_users)) \
             >"$home/format.log" 2>&1 || fail "cannot format the storage: $(tail -n 3 "$home/format.log")"
     fi
     (java_kafka kafka.Kafka "$home/server.properties") >>"$home/kafka.log" 2>&1 </dev/null &
@@ -111,5 +122,6 @@ status() {
 [ $# -ge 2 ] || fail "$usage"
 directory=$(realpath -m "$2")
 port=${3:-9092}
-brokers=${4:-1}
+brokers=${4:-1} secure=
+[ "$brokers" != secure ] || brokers=1 secure=yes
 case $1 in start | stop | status) "$1" ;; *) fail "$usage" ;; esac
