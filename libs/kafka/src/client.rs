@@ -1,4 +1,4 @@
-//! What all clients share: their log lines and errors go to `tracing`, and answers to simple questions.
+//! What all clients share: answers to simple questions, and the context of those that need no callback.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::listener::{Listener, Listening};
 use crate::names::{Names, count, known_offset, number};
 use crate::{Observer, failure};
 
@@ -15,43 +16,31 @@ use crate::{Observer, failure};
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
 /// The context of clients that need no callback.
-#[derive(Clone)]
-pub(crate) struct Plain {
-    pub(crate) observer: Arc<dyn Observer>,
+pub(crate) struct Plain(Listener);
+
+impl Plain {
+    pub(crate) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self(Listener::new(observer))
+    }
+}
+
+impl Listening for Plain {
+    fn listener(&self) -> &Listener {
+        &self.0
+    }
 }
 
 impl ClientContext for Plain {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        self.0.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        report(&*self.observer, &error, reason);
+        self.0.error(&error, reason);
     }
 }
 
 impl rdkafka::consumer::ConsumerContext for Plain {}
-
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    use RDKafkaLogLevel as Level;
-    match level {
-        Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
-            tracing::error!(target: "librdkafka", facility, "{message}");
-        }
-        Level::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
-        Level::Notice | Level::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
-        Level::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
-    }
-}
-
-/// The end of a partition comes this way too and is not an error.
-pub(crate) fn report(observer: &dyn Observer, error: &KafkaError, reason: &str) {
-    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-    if code != RDKafkaErrorCode::PartitionEOF {
-        observer.client_error(&format!("{code:?}"));
-        tracing::warn!(target: "librdkafka", ?code, "{reason}");
-    }
-}
 
 /// How many partitions a topic has.
 pub(crate) fn partition_count<C: ClientContext>(client: &Client<C>, full: &str) -> Result<u32, Error> {

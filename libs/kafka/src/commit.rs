@@ -15,11 +15,12 @@ use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::util::Timeout;
 
+use crate::Observer;
 use crate::failure::{self, Failure, Verdict};
+use crate::listener::Listener;
 use crate::names::{Names, count, known_offset, number};
 use crate::settings::{KafkaSettings, RECORD_BYTES_MAX};
 use crate::watchdog::Watchdog;
-use crate::{Observer, client};
 
 /// How long to look away while records are on their way. A poll of the client's with a time waits all of that time,
 /// even when the last report has come (rdkafka 0.39): its own flush before a commit does so in steps of 100 ms.
@@ -37,7 +38,7 @@ pub(crate) struct TransactionalProducer {
 pub(crate) struct Deliveries {
     changelog: String,
     reports: Mutex<Reports>,
-    observer: Arc<dyn Observer>,
+    listener: Listener,
 }
 
 #[derive(Default)]
@@ -70,7 +71,7 @@ impl TransactionalProducer {
         let deliveries = Deliveries {
             changelog: changelog.clone(),
             reports: Mutex::default(),
-            observer,
+            listener: Listener::new(observer),
         };
         let config = settings.transactional_producer(transactional_id);
         let producer: BaseProducer<_> = config
@@ -285,11 +286,11 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
+        self.listener.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::report(&*self.observer, &error, reason);
+        self.listener.error(&error, reason);
     }
 }
 

@@ -56,6 +56,8 @@ impl Failure {
         match self {
             Self { fatal: true, .. } if fenced => Verdict::Fenced,
             Self { fatal: true, .. } => Verdict::Stop,
+            // The client would have it aborted and done again: it would be denied again, for ever.
+            _ if self.code.is_some_and(is_denial) => Verdict::Stop,
             Self {
                 requires_abort: true, ..
             } => Verdict::Abort,
@@ -131,6 +133,17 @@ fn is_fencing(code: Code) -> bool {
     )
 }
 
+/// A right that is not granted.
+fn is_denial(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+    )
+}
+
 fn is_refusal(code: Code) -> bool {
     matches!(
         code,
@@ -140,22 +153,19 @@ fn is_refusal(code: Code) -> bool {
 
 /// What only a person can set right: a topic that is not there, a right that is not granted, a wrong password.
 pub(crate) fn is_misconfiguration(code: Code) -> bool {
-    matches!(
-        code,
-        Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition
-            | Code::InvalidTopic
-            | Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::TransactionalIdAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Authentication
-            | Code::UnsupportedSASLMechanism
-            | Code::InvalidTransactionTimeout
-            | Code::InconsistentGroupProtocol
-    )
+    is_denial(code)
+        || matches!(
+            code,
+            Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::InvalidTopic
+                | Code::SaslAuthenticationFailed
+                | Code::Authentication
+                | Code::UnsupportedSASLMechanism
+                | Code::InvalidTransactionTimeout
+                | Code::InconsistentGroupProtocol
+        )
 }
 
 #[cfg(test)]
@@ -176,6 +186,8 @@ mod tests {
         (Code::InvalidTransactionalState, FATAL, Verdict::Stop),
         (Code::TransactionalIdAuthorizationFailed, FATAL | RETRY, Verdict::Stop),
         (Code::InvalidTransactionTimeout, FATAL, Verdict::Stop),
+        (Code::TopicAuthorizationFailed, ABORT, Verdict::Stop),
+        (Code::GroupAuthorizationFailed, ABORT, Verdict::Stop),
         (Code::IllegalGeneration, ABORT, Verdict::Abort),
         (Code::UnknownMemberId, ABORT, Verdict::Abort),
         (Code::OutOfOrderSequenceNumber, ABORT | RETRY, Verdict::Abort),

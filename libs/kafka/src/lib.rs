@@ -19,6 +19,7 @@ mod client;
 mod commit;
 mod drain;
 mod failure;
+mod listener;
 mod names;
 mod observer;
 mod publisher;

@@ -13,6 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
 use crate::commit::{check_size, owned_headers};
+use crate::listener::Listener;
 use crate::names::{Names, known_offset, number};
 use crate::{KafkaSettings, Observer, client, failure};
 
@@ -25,9 +26,7 @@ pub struct KafkaPublisher {
 }
 
 /// Hands each delivery report to the call that the record belongs to.
-struct Reports {
-    observer: Arc<dyn Observer>,
-}
+struct Reports(Listener);
 
 /// One call of [`Publisher::publish`] whose records are on their way.
 struct Call {
@@ -59,7 +58,7 @@ impl KafkaPublisher {
         settings.require()?;
         let producer = settings
             .publishing_producer()
-            .create_with_context(Reports { observer })
+            .create_with_context(Reports(Listener::new(observer)))
             .map_err(|error| Error::Misconfigured(format!("publisher: {error}")))?;
         let names = Names::new(&settings.prefix);
         Ok(Self {
@@ -151,7 +150,9 @@ impl Publisher for KafkaPublisher {
     }
 
     fn partition_count(&self, topic: &str) -> Result<u32, Error> {
-        client::partition_count(self.producer.client(), self.names.full(topic))
+        // Its own thread polls it, so that all it has to say has been heard.
+        let count = client::partition_count(self.producer.client(), self.names.full(topic));
+        count.map_err(|error| self.producer.context().0.explain(error))
     }
 }
 
@@ -183,11 +184,11 @@ impl Ticket {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
+        self.0.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::report(&*self.observer, &error, reason);
+        self.0.error(&error, reason);
     }
 }
 

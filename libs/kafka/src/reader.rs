@@ -13,6 +13,7 @@ use rdkafka::{ClientConfig, Message};
 use crate::client::{self, Plain};
 use crate::drain::Drain;
 use crate::failure;
+use crate::listener::ask;
 use crate::names::Names;
 use crate::{KafkaSettings, Observer};
 
@@ -83,8 +84,10 @@ impl KafkaReader {
     /// # Errors
     /// [`Error::Unavailable`] if nobody answers.
     pub fn cluster_id(&self) -> Result<String, Error> {
-        let id = self.asking.client().fetch_cluster_id(client::ANSWER);
-        id.ok_or_else(|| Error::Unavailable("no broker told the id of the cluster".to_owned()))
+        ask(&self.asking, |client| {
+            let id = client.fetch_cluster_id(client::ANSWER);
+            id.ok_or_else(|| Error::Unavailable("no broker told the id of the cluster".to_owned()))
+        })
     }
 
     /// Goes on where the last chunk ended, or begins anew at `from`.
@@ -164,7 +167,7 @@ impl KafkaReader {
 fn client_of(config: &ClientConfig, observer: &Arc<dyn Observer>) -> Result<BaseConsumer<Plain>, Error> {
     let observer = Arc::clone(observer);
     config
-        .create_with_context(Plain { observer })
+        .create_with_context(Plain::new(observer))
         .map_err(|error| Error::Misconfigured(format!("reader: {error}")))
 }
 
@@ -180,11 +183,12 @@ fn check(partition: &TopicPartition, error: &KafkaError) -> Result<(), Error> {
 
 impl Reader for KafkaReader {
     fn partition_count(&mut self, topic: &str) -> Result<u32, Error> {
-        client::partition_count(self.asking.client(), self.names.full(topic))
+        let full = self.names.full(topic);
+        ask(&self.asking, |client| client::partition_count(client, full))
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), Error> {
-        client::bounds(self.asking.client(), &self.names, partition)
+        ask(&self.asking, |client| client::bounds(client, &self.names, partition))
     }
 
     fn read(&mut self, partition: &TopicPartition, from: Offset) -> Result<Chunk, Error> {

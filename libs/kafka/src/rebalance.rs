@@ -17,8 +17,9 @@ use rdkafka::statistics::Partition;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
 
+use crate::Observer;
+use crate::listener::{Listener, Listening};
 use crate::names::{Names, count, known_offset};
-use crate::{Observer, client};
 
 /// What the group decided and the session has not yet answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
 
 pub(crate) struct GroupContext {
     names: Names,
-    observer: Arc<dyn Observer>,
+    listener: Listener,
     noted: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
 }
@@ -44,7 +45,7 @@ impl GroupContext {
     pub(crate) fn new(names: Names, observer: Arc<dyn Observer>) -> Self {
         Self {
             names,
-            observer,
+            listener: Listener::new(observer),
             noted: Mutex::default(),
             closing: AtomicBool::new(false),
         }
@@ -83,18 +84,24 @@ impl GroupContext {
                 topic: self.names.short(topic),
                 partition: count(partition.partition),
             };
-            self.observer.progress(&partition, position, end);
+            self.listener.observer().progress(&partition, position, end);
         }
+    }
+}
+
+impl Listening for GroupContext {
+    fn listener(&self) -> &Listener {
+        &self.listener
     }
 }
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
+        self.listener.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::report(&*self.observer, &error, reason);
+        self.listener.error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

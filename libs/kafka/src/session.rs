@@ -16,6 +16,7 @@ use crate::client::{self, ANSWER};
 use crate::commit::TransactionalProducer;
 use crate::drain::Drain;
 use crate::failure;
+use crate::listener::{Listening as _, ask};
 use crate::names::{Names, known_offset};
 use crate::rebalance::{GroupConsumer, GroupContext, Rebalance};
 use crate::settings::Start;
@@ -80,7 +81,7 @@ impl KafkaSession {
             .map_err(|error| Error::Misconfigured(format!("consumer of {group}: {error}")))?;
         let topics: Vec<_> = topics.iter().map(|topic| names.full(topic)).collect();
         for topic in &topics {
-            client::partition_count(consumer.client(), topic)?;
+            ask(&consumer, |client| client::partition_count(client, topic))?;
         }
         let mut session = Self {
             settings: settings.clone(),
@@ -263,7 +264,10 @@ impl KafkaSession {
         }
         match code {
             Some(RDKafkaErrorCode::AutoOffsetReset) => Err(self.no_longer_kept()),
-            Some(code) if failure::is_misconfiguration(code) => Err(Error::Misconfigured(error.to_string())),
+            Some(code) if failure::is_misconfiguration(code) => {
+                let listener = self.consumer().context().listener();
+                Err(Error::Misconfigured(listener.with_reason(error.to_string())))
+            }
             _ => Ok(()),
         }
     }
