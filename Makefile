@@ -3,6 +3,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 binary = $(or $(CARGO_TARGET_DIR),target)/debug/tidewatch
 servers = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidewatch/servers
 export SEEDS ?= 2000
+# Version 2 is a command of docker's, version 1 one of its own.
+compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .PHONY: help demo test unit sim e2e lint dashboards kafka kafka-stop s3 s3-stop up down images stack
 help:
@@ -34,16 +36,16 @@ dashboards: ## write deploy/grafana/dashboards from deploy/grafana/src
 
 up: ## the whole of docker-compose.yml, built here; Grafana on http://localhost:3000
 	@deploy/compose/init.sh
-	@docker-compose up --build --detach
+	@$(compose) up --build --detach
 
 down: ## end it; its data stay in volumes
-	@docker-compose down
+	@$(compose) down
 
 images: ## stand-ins for images that cannot be pulled, made of Debian's packages; as root
 	@deploy/dev/images.sh
 
 stack: ## docker-compose.yml brought up from nothing, attacked, its services killed one after the other; needs an engine
-	@docker-compose build
+	@$(compose) build
 	@deploy/dev/stack/stack.py $(ARGS)
 
 kafka: ## a one-node Apache Kafka on 127.0.0.1:9092 that stays

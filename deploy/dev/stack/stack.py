@@ -31,6 +31,9 @@ SERVICES = ["ingest", "detector", "alerter", "archiver"]
 KILLED = [*SERVICES, "s3", "kafka"]
 LOAD_SECONDS, KILLED_AFTER, DOWN_SECONDS = 25, 6, 5
 PATIENCE = 180
+# Version 2 is a command of docker's, version 1 one of its own.
+HAS_V2 = subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+COMPOSE = ["docker", "compose"] if HAS_V2 else ["docker-compose"]
 
 began = time.monotonic()
 outcomes = []
@@ -70,10 +73,10 @@ class Stack:
     def compose(self, *arguments, check=True):
         files = ["-f", "docker-compose.yml", "-f", "deploy/dev/stack/overlay.yml"]
         run = subprocess.run(
-            ["docker-compose", *files, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
+            [*COMPOSE, *files, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
         )
         if check and run.returncode != 0:
-            sys.exit(f"docker-compose {' '.join(arguments)}: {run.stderr[-3000:]}")
+            sys.exit(f"compose {' '.join(arguments)}: {run.stderr[-3000:]}")
         return run.stdout
 
     def secret(self, name):
