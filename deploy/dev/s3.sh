@@ -6,7 +6,8 @@
 #                                 the monitor takes PORT + 1 and PORT + 2, the OSD any above 6800; all on 127.0.0.1
 #        s3.sh stop DIR
 #        s3.sh status DIR
-# `start` and `status` print the endpoint; the keys, fixed and good for nothing else, are in DIR/credentials.env.
+# `start` and `status` print the endpoint; the keys, fixed and good for nothing else, are in DIR/credentials.env. What is
+# kept in memory has a guest too, who may do what the owner of a bucket permits: DIR/guest.env.
 # Environment: S3_KEEP          set: data are kept below DIR, and a later start finds them; else in memory
 #              S3_BYTES         how large that store may grow, in bytes (10 GiB)
 #              S3_LISTEN        the address of S3 (127.0.0.1)
@@ -18,6 +19,8 @@ source "$here/common.sh"
 usage="usage: s3.sh start|stop|status DIR [PORT]"
 access_key=${S3_ACCESS_KEY:-tidewatch-dev-access}
 secret_key=${S3_SECRET_KEY:-tidewatch-dev-secret-not-for-production}
+guest_access_key=tidewatch-dev-guest
+guest_secret_key=tidewatch-dev-guest-not-for-production
 fsid=4b9b1f5e-3c52-4c0a-9d8e-7a1d2c6f0e11
 osd_uuid=0d6a4f5c-8a57-4a53-8c7c-2d1f9be7a604
 
@@ -95,7 +98,14 @@ create_cluster() {
         radosgw -c "$conf" -n client.rgw &&
         radosgw-admin -c "$conf" -n client.rgw user create --uid tidewatch --display-name Tidewatch \
             --access-key "$access_key" --secret-key "$secret_key" &&
+        { [ -n "${S3_KEEP:-}" ] || create_guest; } &&
         touch created
+}
+
+create_guest() {
+    radosgw-admin -c "$conf" -n client.rgw user create --uid guest --display-name "A guest" \
+        --access-key "$guest_access_key" --secret-key "$guest_secret_key" &&
+        printf 'TIDEWATCH_TEST_S3_GUEST=%s:%s\n' "$guest_access_key" "$guest_secret_key" >guest.env
 }
 
 restart_cluster() {

@@ -4,7 +4,8 @@
 # Usage: test.sh [STAGE...]      all stages, or the named ones, in the order given
 # Environment: SEEDS                   seeds of the simulation (2000)
 #              TIDEWATCH_TEST_KAFKA    bootstrap servers of a Kafka to use instead of starting one
-#              TIDEWATCH_TEST_S3       endpoint of an S3 with Object Lock to use instead; then also the AWS_* keys
+#              TIDEWATCH_TEST_S3       endpoint of an S3 with Object Lock to use instead; then also the AWS_* keys, and
+#                                      TIDEWATCH_TEST_S3_GUEST: ID:SECRET of the user `guest`, who has no rights
 #              TIDEWATCH_KEEP          keep the servers' logs in this directory
 # The end is a table of stages and the line "N passed, M failed". Exit: 0 all passed; 1 a stage failed.
 # A stage that cannot run here for want of a tool is passed over, and named in the table.
@@ -74,8 +75,11 @@ stage_servers() {
     if [ -z "${TIDEWATCH_TEST_S3:-}" ]; then
         endpoint=$(deploy/dev/s3.sh start "$scratch/s3" "$(free_port 39000)")
         echo "export TIDEWATCH_TEST_S3=$endpoint" >>"$scratch/environment"
-        sed 's/^/export /' "$scratch/s3/credentials.env" >>"$scratch/environment"
+        sed 's/^/export /' "$scratch"/s3/{credentials,guest}.env >>"$scratch/environment"
     fi
+    # Always ours: its certificates and its users are made with it, and its log is read.
+    deploy/dev/kafka.sh start "$scratch/kafka-secure" "$(free_port 39052)" secure >/dev/null
+    echo "export TIDEWATCH_TEST_KAFKA_SECURE=$scratch/kafka-secure" >>"$scratch/environment"
     grep -o "TIDEWATCH_.*" "$scratch/environment" || echo "using the servers given"
 }
 # One test at a time: they share a broker, and two cores.
@@ -90,6 +94,7 @@ count() {
 
 clean_up() {
     "$here/kafka.sh" stop "$scratch/kafka"
+    "$here/kafka.sh" stop "$scratch/kafka-secure"
     "$here/s3.sh" stop "$scratch/s3"
     [ -n "${TIDEWATCH_KEEP:-}" ] || rm -rf "$scratch"
 }
