@@ -57,7 +57,9 @@ stage_sim() { SEEDS=${SEEDS:-2000} cargo test --locked -p sim; }
 stage_conformance() { cargo test --locked -p conformance -- --nocapture; }
 stage_prometheus() {
     promtool check rules deploy/prometheus/*.rules.yml
-    if compgen -G 'deploy/prometheus/*.test.yml' >/dev/null; then promtool test rules deploy/prometheus/*.test.yml; fi
+    promtool test rules deploy/prometheus/*.test.yml
+    promtool check config deploy/prometheus/prometheus.yml
+    deploy/dev/alertmanager.sh
 }
 stage_grafana() { deploy/dev/grafana.sh check; }
 stage_compose() { deploy/dev/compose.sh "$(binary)"; }
