@@ -4,6 +4,7 @@
 //! and a new golden file in `tests/golden`. Nothing here does I/O or reads a clock.
 
 mod alert;
+pub mod canary;
 mod change;
 mod dead_letter;
 mod event;

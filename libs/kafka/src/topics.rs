@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::client::{ANSWER, Plain};
 use crate::names::Names;
 use crate::settings::MESSAGE_BYTES_MAX;
-use crate::{KafkaSettings, Unobserved, failure};
+use crate::{KafkaReader, KafkaSettings, Unobserved, failure};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -121,6 +121,15 @@ impl Topic {
     }
 }
 
+/// How long an existing topic keeps its records, by its own configuration and that of the brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// They go after this time; `None`: time does not make them go.
+    pub time: Option<Duration>,
+    /// They go sooner, the oldest first, where a partition holds more bytes; `None`: size does not make them go.
+    pub bytes: Option<u64>,
+}
+
 /// Something about an existing topic that is not as we would have made it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{topic}: {what} is {found}, expected {expected}")]
@@ -202,26 +211,56 @@ pub fn verify(settings: &KafkaSettings, scale: u32, replicas: u32) -> Result<Vec
     if existing.is_empty() {
         return Ok(found);
     }
-    let resources: Vec<_> = existing
-        .iter()
-        .map(|(full, _)| ResourceSpecifier::Topic(full))
-        .collect();
-    let configs = wait(admin.describe_configs(&resources, &options()));
-    let configs = configs.map_err(|error| failure::of_question("describe topics", &error))?;
+    let configs = describe(&admin, existing.iter().map(|(full, _)| *full))?;
     for ((full, topic), config) in existing.iter().zip(configs) {
-        let config = config.map_err(|code| Error::Misconfigured(format!("{full}: {code}")))?;
         found.extend(differences(full, topic, &config));
     }
     Ok(found)
 }
 
+/// How long each of these topics keeps its records.
+///
+/// # Errors
+/// [`Error::Misconfigured`] if there is no such topic, or we may not ask; [`Error::Unavailable`] if nobody answers.
+pub fn retention(settings: &KafkaSettings, topics: &[&'static str]) -> Result<Vec<(&'static str, Retention)>, Error> {
+    let names = Names::new(&settings.prefix);
+    let configs = describe(&admin(settings)?, topics.iter().map(|topic| names.full(topic)))?;
+    Ok(topics.iter().copied().zip(configs.iter().map(kept)).collect())
+}
+
+fn kept(config: &ConfigResource) -> Retention {
+    // -1 is without limit, and so is any other number below zero. Without `delete` no record goes for its age.
+    let limit = |name: &str| value(config, name).parse::<u64>().ok();
+    let is_deleted = value(config, "cleanup.policy")
+        .split(',')
+        .any(|policy| policy.trim() == "delete");
+    Retention {
+        time: limit("retention.ms").filter(|_| is_deleted).map(Duration::from_millis),
+        bytes: limit("retention.bytes").filter(|_| is_deleted),
+    }
+}
+
+/// The configurations of topics, in their order.
+fn describe<'a>(
+    admin: &AdminClient<Plain>,
+    topics: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<ConfigResource>, Error> {
+    let resources: Vec<_> = topics.clone().map(ResourceSpecifier::Topic).collect();
+    let configs = wait(admin.describe_configs(&resources, &options()));
+    let configs = configs.map_err(|error| failure::of_question("describe topics", &error))?;
+    let named = topics.zip(configs);
+    named
+        .map(|(full, config)| config.map_err(|code| Error::Misconfigured(format!("{full}: {code}"))))
+        .collect()
+}
+
+fn value(config: &ConfigResource, name: &str) -> String {
+    let entry = config.get(name);
+    entry.and_then(|entry| entry.value.clone()).unwrap_or_default()
+}
+
 fn differences(full: &str, topic: &Topic, config: &ConfigResource) -> Vec<Difference> {
-    let is = |name: &str| {
-        config
-            .get(name)
-            .and_then(|entry| entry.value.clone())
-            .unwrap_or_default()
-    };
+    let is = |name: &str| value(config, name);
     let wanted = topic.config().into_iter().filter(|(name, value)| is(name) != *value);
     wanted
         .map(|(name, value)| difference(full, name, is(name), value))
@@ -238,13 +277,11 @@ fn difference(topic: &str, what: &str, found: String, expected: String) -> Diffe
 }
 
 fn admin(settings: &KafkaSettings) -> Result<AdminClient<Plain>, Error> {
-    settings.require()?;
-    let context = Plain {
-        observer: Arc::new(Unobserved),
-    };
+    // Nobody can poll an admin client, so it would not say why no broker lets it in.
+    KafkaReader::connect(settings, Arc::new(Unobserved))?.cluster_id()?;
     settings
         .admin()
-        .create_with_context(context)
+        .create_with_context(Plain::new(Arc::new(Unobserved)))
         .map_err(|error| Error::Misconfigured(format!("admin: {error}")))
 }
 

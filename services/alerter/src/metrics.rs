@@ -1,6 +1,6 @@
 use alerting::{Outcome, Route};
 use event::Timestamp;
-use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use service::metrics::{Metrics, SECONDS};
 
 /// What the alerter counts.
@@ -14,6 +14,8 @@ pub(crate) struct Counters {
     pub(crate) open_records: IntGauge,
     pub(crate) ledger_entries: IntGauge,
     commits: IntCounterVec,
+    canary_seconds: Histogram,
+    canary_last: Gauge,
 }
 
 /// What became of a record of `alerts`.
@@ -22,6 +24,20 @@ pub(crate) enum Planned {
     Routed,
     Unrouted,
     DeadLettered,
+    Canary,
+}
+
+impl Planned {
+    const ALL: [Self; 4] = [Self::Routed, Self::Unrouted, Self::DeadLettered, Self::Canary];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Routed => "routed",
+            Self::Unrouted => "unrouted",
+            Self::DeadLettered => "dead_lettered",
+            Self::Canary => "canary",
+        }
+    }
 }
 
 impl Counters {
@@ -66,7 +82,22 @@ impl Counters {
             ),
             ledger_entries: metrics.gauge("alerter_ledger_entries", "Deliveries that the ledger remembers."),
             commits: metrics.counters("alerter_commits_total", "Transactions, by result.", &["result"]),
+            canary_seconds: metrics.histogram(
+                "canary_seconds",
+                "From the event of a canary, by the clock of ingest, to its alert in the alerter.",
+                SECONDS,
+            ),
+            canary_last: metrics.float_gauge(
+                "canary_last_seconds",
+                "When the newest canary was written whose alert came through, as a Unix time.",
+            ),
         };
+        for result in ["committed", "failed"] {
+            counters.commits.with_label_values(&[result]);
+        }
+        for planned in Planned::ALL {
+            counters.alerts.with_label_values(&[planned.as_str()]);
+        }
         for route in routes {
             let (channel, name) = (route.channel.name(), &*route.name);
             for result in ["sent", "undelivered", "folded"] {
@@ -82,12 +113,15 @@ impl Counters {
     }
 
     pub(crate) fn planned(&self, planned: Planned) {
-        let outcome = match planned {
-            Planned::Routed => "routed",
-            Planned::Unrouted => "unrouted",
-            Planned::DeadLettered => "dead_lettered",
-        };
-        self.alerts.with_label_values(&[outcome]).inc();
+        self.alerts.with_label_values(&[planned.as_str()]).inc();
+    }
+
+    /// A canary that was written at `written_at` came through.
+    pub(crate) fn canary(&self, written_at: Timestamp, now: Timestamp) {
+        self.canary_seconds.observe(now.since(written_at).as_secs_f64());
+        // One that comes late, after an outage, does not turn the clock back.
+        let newest = self.canary_last.get().max(seconds(written_at));
+        self.canary_last.set(newest);
     }
 
     pub(crate) fn begun(&self, route: &Route) {
@@ -139,4 +173,8 @@ impl Counters {
 
 fn of(route: &Route) -> [&str; 2] {
     [route.channel.name(), &route.name]
+}
+
+fn seconds(moment: Timestamp) -> f64 {
+    moment.since(Timestamp::from_millis(0)).as_secs_f64()
 }

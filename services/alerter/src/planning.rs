@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use alerting::{Delivery, Notification, Outcome, Standing, State, Undelivered, Verdict, notification_key};
 use broker::{Error, Offset, Record, Session, TopicPartition};
-use event::{Alert, DEFAULT_TENANT, DeadLetter, Key, Raw, Reason, partition_of, topic};
+use event::canary::is_canary;
+use event::{Alert, AlertStatus, DEFAULT_TENANT, DeadLetter, Key, Raw, Reason, partition_of, topic};
 
 use crate::courier::{Attempt, Courier, Finished};
 use crate::metrics::Planned;
@@ -94,6 +95,13 @@ impl<S: Session, C: Courier> Alerter<S, C> {
     }
 
     fn route(&mut self, partition: u32, record: &Record, alert: Arc<Alert>) {
+        if is_canary(&alert) {
+            self.counters.planned(Planned::Canary);
+            if alert.status == AlertStatus::Opened {
+                self.counters.canary(alert.opened_at, self.courier.now());
+            }
+            return;
+        }
         let routes: Vec<usize> = self.routes.for_alert(&alert).collect();
         self.counters.planned(if routes.is_empty() {
             Planned::Unrouted

@@ -9,7 +9,7 @@ use std::time::Duration;
 use alerter::{Room, Settings};
 use alerting::{Notification, State};
 use broker::Output;
-use event::{AlertStatus, DeadLetter, Reason, Severity, topic};
+use event::{Alert, AlertStatus, DeadLetter, Reason, Severity, Timestamp, canary, topic};
 use service::Stop;
 use service::health::Health;
 use support::{Reply, Worker, World, alert, opened, settings, settle, step_until};
@@ -364,4 +364,44 @@ fn what_is_no_alert_is_set_aside_and_what_no_route_takes_is_counted() {
             "{outcome}"
         );
     }
+}
+
+#[test]
+fn a_canary_tells_nobody_and_is_taken_note_of() {
+    let world = World::new(1);
+    let mut everything = world.route("/hook", "webhook");
+    everything.route.severities = Severity::ALL.to_vec();
+    let mut worker = world.worker("one", &settings(vec![everything]));
+    let written_at = service::clock::now().minus(Duration::from_millis(1500));
+    let canary = |number: u8, status: AlertStatus, written_at: Timestamp| Alert {
+        rule_id: canary::RULE.to_owned(),
+        tenant: canary::TENANT.to_owned(),
+        opened_at: written_at,
+        ..alert(number, status, 1)
+    };
+    world.publish(&canary(1, AlertStatus::Opened, written_at));
+    world.publish(&canary(1, AlertStatus::Closed, written_at));
+    // One of an outage, that comes late.
+    let long_ago = written_at.minus(Duration::from_mins(30));
+    world.publish(&canary(2, AlertStatus::Opened, long_ago));
+    settle(&world, &mut worker, 3);
+    assert!(world.receiver.received("/hook").is_empty());
+    assert!(
+        world.records(topic::NOTIFICATIONS).is_empty(),
+        "the ledger does not grow"
+    );
+    assert_eq!(world.metric(r#"alerter_alerts_total{outcome="canary"}"#), "3");
+    assert_eq!(world.metric("canary_seconds_count"), "2");
+    assert_eq!(world.metric(r#"canary_seconds_bucket{le="1"}"#), "0");
+    assert_eq!(world.metric(r#"canary_seconds_bucket{le="30"}"#), "1");
+    let last: f64 = world.metric("canary_last_seconds").parse().unwrap();
+    let written_at = written_at.since(Timestamp::from_millis(0)).as_secs_f64();
+    assert!((last - written_at).abs() < 0.001, "{last} is not {written_at}");
+    // What others call so is an alert like any other.
+    world.publish(&Alert {
+        rule_id: canary::RULE.to_owned(),
+        ..opened(3)
+    });
+    settle(&world, &mut worker, 4);
+    assert_eq!(world.receiver.received("/hook").len(), 1);
 }

@@ -194,10 +194,9 @@ fn play(rule: &Rule, test: &RuleTest) -> Result<Vec<Alert>> {
 fn event(index: usize, fields: &Map<String, Value>) -> Result<Event> {
     let bytes = serde_json::to_vec(fields)?;
     let format: formats::Choice = "json".parse()?;
-    let decoded = format.decode(
-        &bytes,
-        &formats::Context::new(DEFAULT_TENANT, Timestamp::from_millis(0)),
-    );
+    // A test stands in for the credential, which in production says whose an event is.
+    let tenant = fields.get("tenant").and_then(Value::as_str).unwrap_or(DEFAULT_TENANT);
+    let decoded = format.decode(&bytes, &formats::Context::new(tenant, Timestamp::from_millis(0)));
     let mut event = decoded
         .map_err(|rejection| anyhow::anyhow!("{}", rejection.detail))?
         .event;

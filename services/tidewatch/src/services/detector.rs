@@ -17,7 +17,7 @@ use service::{Context, Failure};
 use state::{Image as _, ImageError};
 
 use super::observer::Watch;
-use super::{failure, join, keep_running, worker};
+use super::{canary, failure, join, keep_running, worker};
 use crate::config::{self, DetectorSettings, LogSettings};
 use crate::rules;
 
@@ -63,13 +63,14 @@ pub(super) fn start((log, settings): (LogSettings, DetectorSettings), context: C
     if loaded.rule_set.rules().is_empty() {
         return Err(Failure::misconfigured(anyhow::anyhow!("there are no rules to run")));
     }
-    tracing::info!(rules = loaded.rule_set.rules().len(), hash = %loaded.rule_set.hash(), "rules loaded");
+    let rules = canary::with_canary(&loaded.rule_set).map_err(Failure::misconfigured)?;
+    tracing::info!(rules = rules.rules().len(), hash = %rules.hash(), "rules loaded");
     let begun = Instant::now();
     let parts = Parts {
         layout: layout(&log).map_err(failure)?,
         metrics: Metrics::register(context.metrics.registry())?,
         now: Arc::new(move || begun.elapsed()),
-        rules: loaded.rule_set,
+        rules,
         log,
         settings,
     };
@@ -101,6 +102,10 @@ fn layout(log: &LogSettings) -> Result<Layout, Error> {
         count(topic::EVENTS[2])?,
     ];
     let (facts, alerts, changelog) = (count(topic::FACTS)?, count(topic::ALERTS)?, count(topic::CHANGELOG)?);
+    // That they are there, and that we may write to them, is found out now and not when first something is late.
+    for topic in [topic::DEAD_LETTERS, topic::LATE_FACTS] {
+        count(topic)?;
+    }
     if changelog != facts {
         return Err(Error::Misconfigured(format!(
             "`{}` has {changelog} partitions and `{}` has {facts}: they must be equal",

@@ -47,9 +47,10 @@ pub(super) fn start((log, settings): (LogSettings, IngestSettings), context: Con
         let readiness = context.health.readiness("http");
         tracing::info!(address = %listener.local_addr()?, "the HTTP door is open");
         readiness.ready();
-        let (served, ()) = tokio::join!(
+        let (served, (), ()) = tokio::join!(
             ingest.serve_http(listener, &context.stop),
-            ingest.write_heartbeats(&context.stop)
+            ingest.write_heartbeats(&context.stop),
+            ingest.write_canaries(&context.stop, &log.instance)
         );
         served.context("the HTTP door failed")
     });
