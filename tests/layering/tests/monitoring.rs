@@ -3,9 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 const RULES: &str = "deploy/prometheus/tidewatch.rules.yml";
-const TESTS: &str = "deploy/prometheus/tidewatch.test.yml";
+const TESTS: [&str; 2] = [
+    "deploy/prometheus/tidewatch.test.yml",
+    "deploy/prometheus/tidewatch.silent.test.yml",
+];
+const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 const RUNBOOK: &str = "docs/operations.md";
 const PREFIX: &str = "tidewatch_";
+/// What the names of recorded series begin with.
+const RECORDED: &str = "tidewatch:";
+
+/// What looks like a metric and is the value of a label: the id of a rule.
+const LABEL_VALUES: [&str; 1] = ["tidewatch_canary"];
 
 /// The calls that make a metric, and whether what they make is a histogram. `service::Metrics` puts the prefix before.
 const MAKERS: [(&str, bool); 12] = [
@@ -56,7 +65,17 @@ fn registered() -> BTreeMap<String, bool> {
 fn mentioned(text: &str) -> BTreeSet<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     text.split(|letter| !is_part(letter))
-        .filter(|word| word.starts_with(PREFIX) && !word.ends_with('_'))
+        .filter(|word| word.starts_with(PREFIX) && !word.ends_with('_') && !LABEL_VALUES.contains(word))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The names of recorded series that a text mentions.
+fn mentioned_records(text: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_:".contains(letter);
+    let words = text.split(|letter| !is_part(letter));
+    words
+        .filter(|word| word.starts_with(RECORDED))
         .map(str::to_owned)
         .collect()
 }
@@ -118,11 +137,39 @@ fn every_alert_is_explained_and_the_explanations_explain_no_other() {
 
 #[test]
 fn every_alert_is_seen_firing_and_silent() {
-    let text = layering::read(TESTS);
+    let text = TESTS.map(layering::read).concat();
     for alert in values(RULES, "alert") {
         let silent = format!("alertname: {alert}, exp_alerts: []");
         assert!(text.contains(&silent), "no test sees {alert} silent");
         let firing = format!("alertname: {alert}\n        exp_alerts:\n          - exp_labels:");
         assert!(text.contains(&firing), "no test sees {alert} firing");
     }
+}
+
+#[test]
+fn every_recorded_series_that_is_asked_for_is_recorded() {
+    let recorded: BTreeSet<String> = values(RULES, "record").into_iter().collect();
+    assert!(recorded.iter().all(|name| name.starts_with(RECORDED)), "{recorded:?}");
+    let is_asking = |file: &String| {
+        ["deploy/prometheus/", "deploy/grafana/"]
+            .iter()
+            .any(|folder| file.starts_with(folder))
+    };
+    let asking = layering::files().into_iter().filter(is_asking);
+    let asked: BTreeSet<String> = asking
+        .flat_map(|file| mentioned_records(&layering::read(&file)))
+        .collect();
+    assert_eq!(asked, recorded);
+}
+
+#[test]
+fn what_silences_and_what_is_silenced_are_alerts_of_ours() {
+    let alerts: BTreeSet<String> = values(RULES, "alert").into_iter().collect();
+    let text = layering::read(ALERTMANAGER);
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let is_alert = |word: &&str| word.strip_prefix("Tidewatch").is_some_and(|rest| !rest.is_empty());
+    let named: BTreeSet<&str> = words.filter(is_alert).collect();
+    assert!(named.len() > 5, "{named:?}");
+    let unknown: Vec<&str> = named.into_iter().filter(|name| !alerts.contains(*name)).collect();
+    assert!(unknown.is_empty(), "no alert has the name of {unknown:?}");
 }
