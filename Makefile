@@ -6,7 +6,7 @@ export SEEDS ?= 2000
 # Version 2 is a command of docker's, version 1 one of its own.
 compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: help demo test unit sim e2e lint dashboards kafka kafka-stop s3 s3-stop up down images stack
+.PHONY: help demo test unit sim e2e lint reference dashboards kafka kafka-stop s3 s3-stop up down images stack
 help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
@@ -30,6 +30,15 @@ e2e: ## the services as processes against a real Kafka and a real S3
 
 lint: ## formatting, clippy, layers, scripts, licences
 	@deploy/dev/test.sh shell fmt clippy layering deny
+
+reference: ## docs/configuration.md and the example configurations, anew from the code
+	@deploy/dev/packages.sh build
+	@cargo build --locked -p tidewatch
+	@$(binary) config reference >docs/configuration.md
+	@$(binary) config example >deploy/tidewatch.example.yml
+	@for service in ingest detector alerter archiver; do \
+		$(binary) config example $$service >deploy/config/$$service.yml || exit; \
+	done
 
 dashboards: ## write deploy/grafana/dashboards from deploy/grafana/src
 	@deploy/dev/grafana.sh write

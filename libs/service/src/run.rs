@@ -61,7 +61,10 @@ impl ProcessSettings {
         });
         let stop_timeout = root.section("process", "the process itself", |reader| {
             reader
-                .duration("stop_timeout", "how long a stop may take until the process is ended")
+                .duration(
+                    "stop_timeout",
+                    "how long a stop may take until the process ends itself; less than the patience of what supervises it",
+                )
                 .range(Duration::from_secs(1)..=Duration::from_mins(10))
                 .default(Duration::from_secs(25))
         });

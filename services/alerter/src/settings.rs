@@ -169,7 +169,12 @@ impl Settings {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let defaults = Self::default();
         let minute = Duration::from_millis(1)..=Duration::from_mins(1);
-        let routes = reader.named_sections("routes", "who is told about which alerts", ROUTES, read_route);
+        let routes = reader.named_sections(
+            "routes",
+            "who is told about which alerts, by names of yours",
+            ROUTES,
+            read_route,
+        );
         let routes: Vec<RouteSettings> = routes.into_values().collect();
         if let Err(problems) = Routes::new(routes.iter().map(|route| route.route.clone()).collect()) {
             problems
@@ -189,13 +194,16 @@ impl Settings {
                 records_max: reader
                     .integer(
                         "open_records_max",
-                        "alerts of one partition that may wait for a delivery",
+                        "alerts of one partition that may wait for a delivery; later ones wait in the topic",
                     )
                     .range(1..=1_000_000)
                     .default(defaults.room.records_max),
                 bytes_max: usize::try_from(
                     reader
-                        .bytes("open_bytes_max", "the bytes of those alerts")
+                        .bytes(
+                            "open_bytes_max",
+                            "the bytes of the alerts of one partition that may wait",
+                        )
                         .range(1 << 10..=16 << 30)
                         .default(defaults.room.bytes_max as u64),
                 )
@@ -222,38 +230,47 @@ impl Settings {
 }
 
 fn read_route(name: &str, reader: &mut Reader<'_>) -> RouteSettings {
-    let is_known = |name: &String| match channel(name) {
-        Some(_) => Ok(()),
-        None => Err(format!("must be one of {}", channel_names())),
-    };
-    let known = channel(&reader.text("channel", "how they are told").accept(is_known).required());
+    let names: Vec<&str> = CHANNELS.iter().map(|channel| channel.name()).collect();
+    let known = reader
+        .text("channel", "how they are told")
+        .one_of(&names)
+        .example("webhook")
+        .required();
+    let known = channel(&known);
     // Without a channel there is a problem, and these settings are used for nothing but finding more of them.
     let channel = known.unwrap_or(CHANNELS[0]);
     let mut route = Route::new(name, channel);
-    let severities = words(route.severities.iter().map(|severity| severity.as_str()));
-    let statuses = words(route.statuses.iter().map(|status| status.as_str()));
-    let severity = |word: &str| Severity::from_str(word).map_err(|error| error.to_string());
     let severities = reader
         .list("severities", "the severities it takes")
-        .accept(move |words| words.iter().try_for_each(|word| severity(word).map(drop)))
-        .default(severities);
+        .each_of(&Severity::ALL.map(|severity| severity.as_str()))
+        .depends(by_channel(|channel| {
+            channel.severities().iter().map(|severity| severity.as_str()).collect()
+        }))
+        .default(words(route.severities.iter().map(|severity| severity.as_str())));
     let statuses = reader
-        .list("statuses", "what it tells of an alert: opened, updated, closed")
-        .accept(|words| words.iter().try_for_each(|word| status(word).map(drop)))
-        .default(statuses);
-    route.severities = severities.iter().filter_map(|word| severity(word).ok()).collect();
-    route.statuses = statuses.iter().filter_map(|word| status(word).ok()).collect();
+        .list("statuses", "what it tells of an alert")
+        .each_of(&STATUSES.map(|status| status.as_str()))
+        .depends(by_channel(|channel| {
+            channel.statuses().iter().map(|status| status.as_str()).collect()
+        }))
+        .default(words(route.statuses.iter().map(|status| status.as_str())));
+    route.severities = known_words(&severities, &Severity::ALL, |severity| severity.as_str());
+    route.statuses = known_words(&statuses, &STATUSES, |status| status.as_str());
     route.fallback = reader
-        .text("fallback", "the route that is told when this one cannot be")
+        .text("fallback", "the name of the route that is told when this one cannot be")
+        .example("chat")
         .optional()
         .map(Into::into);
     let retry = Retry::default();
     let budget = reader
-        .duration("give_up_after", "how long a delivery is tried")
+        .duration(
+            "give_up_after",
+            "how long a delivery is tried; then the alert goes to the fallback and to the topic `undelivered`",
+        )
         .range(Duration::from_secs(1)..=Duration::from_hours(24 * 7))
         .default(retry.budget);
     let attempts_max = reader
-        .integer("attempts_max", "attempts in the air at once")
+        .integer("attempts_max", "how many attempts are in the air at once")
         .range(1..=256)
         .default(8_usize);
     let destination = read_destination(channel, reader);
@@ -278,7 +295,10 @@ fn read_route(name: &str, reader: &mut Reader<'_>) -> RouteSettings {
 
 fn read_destination(channel: &dyn Channel, reader: &mut Reader<'_>) -> Destination {
     let url = reader
-        .secret("url", "where it sends; PagerDuty has a default")
+        .secret(
+            "url",
+            "where it sends; needed by slack and webhook, not by log, and pagerduty has its own",
+        )
         .optional();
     Destination {
         url: url
@@ -287,29 +307,42 @@ fn read_destination(channel: &dyn Channel, reader: &mut Reader<'_>) -> Destinati
         secret: reader
             .secret(
                 "secret",
-                "the routing key of PagerDuty, the signing secret of a webhook",
+                "the routing key for pagerduty; for webhook the signing secret, `whsec_` and base64",
             )
             .optional()
             .unwrap_or_default(),
         allow_http: reader
-            .boolean("allow_http", "send without TLS, for receivers on this machine")
+            .boolean(
+                "allow_http",
+                "whether it may send without TLS, to a receiver on this machine",
+            )
             .default(false),
         allow_private: reader
-            .boolean("allow_private", "send to private addresses")
+            .boolean(
+                "allow_private",
+                "whether it may send to private addresses, to a receiver in your own network",
+            )
             .default(false),
     }
 }
 
-fn status(word: &str) -> Result<AlertStatus, String> {
-    let all = [AlertStatus::Opened, AlertStatus::Updated, AlertStatus::Closed];
-    let found = all.into_iter().find(|status| status.as_str() == word);
-    found.ok_or_else(|| format!("`{word}` is not one of opened, updated, closed"))
-}
+const STATUSES: [AlertStatus; 3] = [AlertStatus::Opened, AlertStatus::Updated, AlertStatus::Closed];
 
 fn words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-fn channel_names() -> String {
-    words(CHANNELS.iter().map(|channel| channel.name())).join(", ")
+/// What the words mean; others have been refused.
+fn known_words<T: Copy>(words: &[String], all: &[T], word_of: impl Fn(T) -> &'static str) -> Vec<T> {
+    let meaning = |word: &String| all.iter().copied().find(|known| word_of(*known) == word);
+    words.iter().filter_map(meaning).collect()
+}
+
+/// What every channel has instead of a common default: `slack (high, critical)`.
+fn by_channel(words_of: impl Fn(&dyn Channel) -> Vec<&'static str>) -> String {
+    let of_one = |channel: &&dyn Channel| format!("{} ({})", channel.name(), words_of(*channel).join(", "));
+    format!(
+        "by channel: {}",
+        CHANNELS.iter().map(of_one).collect::<Vec<_>>().join(", ")
+    )
 }

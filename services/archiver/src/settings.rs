@@ -52,19 +52,22 @@ impl Settings {
         let default = Self::new(Some(LockMode::Governance), writer);
         let limits = reader.section("segment", "when a segment is written, whatever comes first", |reader| {
             Limits {
-                bytes_max: size(reader.bytes("bytes_max", "bytes, compressed"), default.limits.bytes_max),
+                bytes_max: size(
+                    reader.bytes("bytes_max", "when it has so many bytes, compressed"),
+                    default.limits.bytes_max,
+                ),
                 records_max: reader
-                    .integer("records_max", "records")
+                    .integer("records_max", "when it has so many records")
                     .range(1..=u64::MAX)
                     .default(default.limits.records_max),
                 age_max: reader
-                    .duration("age_max", "age of its first record")
+                    .duration("age_max", "when its first record is so old")
                     .range(Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60))
                     .default(default.limits.age_max),
             }
         });
         let memory_max = size(
-            reader.bytes("memory_max", "bytes of all segments in memory"),
+            reader.bytes("memory_max", "the most bytes of all segments that are being gathered"),
             default.memory_max,
         );
         let retry_pause = reader
@@ -74,11 +77,13 @@ impl Settings {
             )
             .range(Duration::from_secs(1)..=Duration::from_secs(10 * 60))
             .default(default.retry_pause);
-        let policies = reader.section("tiers", "how long what is kept, and how strictly", |reader| {
-            TIERS
-                .iter()
-                .map(|tier| (tier.name, reader.section(tier.name, "", |reader| policy(tier, reader))))
-                .collect()
+        let purpose = "how long what is kept, and how strictly; days are counted from a record's append";
+        let policies = reader.section("tiers", purpose, |reader| {
+            let mut policy = |tier: &ArchiveTier| {
+                let purpose = format!("the records of {}", tier.topics.join(", "));
+                reader.section(tier.name, purpose, |reader| policy(tier, reader))
+            };
+            TIERS.iter().map(|tier| (tier.name, policy(tier))).collect()
         });
         Self {
             limits,
@@ -98,11 +103,16 @@ impl Settings {
 fn policy(tier: &ArchiveTier, reader: &mut Reader<'_>) -> Policy {
     Policy {
         retention_days: reader
-            .integer("retention_days", "days a record is kept, counted from its append")
+            .integer("retention_days", "how many days a record is kept")
             .range(1..=RETENTION_DAYS_MAX)
             .default(tier.retention_days),
         lock: reader
-            .choice("lock", "governance, compliance (cannot be undone), or none", LOCKS)
+            .choice(
+                "lock",
+                "governance: who has the right to may shorten it. compliance: NOBODY CAN, for as long as it says, and the \
+                 bucket is paid for until then. none: anybody who may write may delete",
+                LOCKS,
+            )
             .default(Some(LockMode::Governance)),
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use event::{DEFAULT_TENANT, topic};
-use formats::{Choice, Limits, Zone};
+use event::{DEFAULT_TENANT, canary, topic};
+use formats::{Choice, FORMATS, Limits, Zone};
 use secrecy::{ExposeSecret as _, SecretString};
 use service::settings::{Key, Reader};
 
@@ -25,6 +25,8 @@ pub struct IngestSettings {
     pub commit_interval: Duration,
     /// After how long without a record a partition of `events.*` gets a heartbeat.
     pub heartbeat_interval: Duration,
+    /// How often a canary is written; zero: never.
+    pub canary_interval: Duration,
     /// How much of anything an entry may hold, at every door.
     pub limits: Limits,
 }
@@ -123,6 +125,7 @@ impl Default for IngestSettings {
             topic_workers: 1,
             commit_interval: Duration::from_millis(100),
             heartbeat_interval: Duration::from_secs(1),
+            canary_interval: Duration::from_mins(1),
             limits: Limits::default(),
         }
     }
@@ -176,7 +179,10 @@ impl IngestSettings {
             api_keys: read_api_keys(reader),
             topics: read_topics(reader),
             topic_workers: reader
-                .integer("topic_workers", "threads of the topic door")
+                .integer(
+                    "topic_workers",
+                    "threads of the topic door; more than partitions are of no use",
+                )
                 .range(1..=256)
                 .default(default.topic_workers),
             commit_interval: reader
@@ -186,10 +192,11 @@ impl IngestSettings {
             heartbeat_interval: reader
                 .duration(
                     "heartbeat_interval",
-                    "after how long a silent partition gets a heartbeat",
+                    "after how long a silent partition of events.* gets a record, so that watermarks move",
                 )
                 .range(Duration::from_millis(100)..=Duration::from_secs(5))
                 .default(default.heartbeat_interval),
+            canary_interval: reader.section("canary", "a synthetic attack that must become an alert", read_canary),
             limits: reader.section("limits", "what an entry may hold, at every door", read_limits),
         };
         let (body, in_flight) = (settings.http.body_bytes, settings.http.in_flight_bytes);
@@ -210,12 +217,18 @@ impl HttpSettings {
                 .address("listen", "where producers send events")
                 .default(default.listen),
             body_bytes: size(
-                reader.bytes("body_bytes", "the largest body, before and after decompression"),
+                reader.bytes(
+                    "body_bytes",
+                    "the largest body, before and after decompression; a larger one is refused with 413",
+                ),
                 1 << 10..=1 << 30,
                 default.body_bytes,
             ),
             in_flight_bytes: size(
-                reader.bytes("in_flight_bytes", "the most bytes under way at once; beyond, 503"),
+                reader.bytes(
+                    "in_flight_bytes",
+                    "the most bytes of bodies under way at once; beyond it 503. Memory is a multiple of it",
+                ),
                 1 << 20..=1 << 40,
                 default.in_flight_bytes,
             ),
@@ -261,10 +274,15 @@ fn size(key: Key<'_, '_, u64>, range: RangeInclusive<u64>, default: usize) -> us
 }
 
 fn read_api_keys(reader: &mut Reader<'_>) -> Vec<ApiKey> {
-    let purpose = "who may send to the HTTP door; the names are yours";
+    let purpose = "who may send to the HTTP door, by names of yours; without a key it refuses every request";
     let keys: Vec<ApiKey> = reader
         .named_sections("api_keys", purpose, API_KEYS, |_, reader| {
-            let secret = reader.secret("secret", "what requests present").required();
+            let secret = reader
+                .secret(
+                    "secret",
+                    "what requests present; at least 16 characters, or it can be guessed",
+                )
+                .required();
             let length = secret.expose_secret().chars().count();
             if (1..KEY_CHARACTERS_MIN).contains(&length) {
                 let message = format!("shorter than {KEY_CHARACTERS_MIN} characters: it can be guessed");
@@ -291,14 +309,32 @@ fn read_api_keys(reader: &mut Reader<'_>) -> Vec<ApiKey> {
     keys
 }
 
+fn read_canary(reader: &mut Reader<'_>) -> Duration {
+    let sensible = |interval: &Duration| match interval.as_secs() {
+        _ if interval.is_zero() => Ok(()),
+        1..=3600 => Ok(()),
+        _ => Err("must be from 1s to 1h, or 0s for none".to_owned()),
+    };
+    reader
+        .duration("interval", "how often one is written; 0s for none")
+        .accept(sensible)
+        .default(IngestSettings::default().canary_interval)
+}
+
 fn read_tenant(reader: &mut Reader<'_>) -> String {
     let short = |tenant: &String| match tenant.len() {
         0..=100 => Ok(()),
         _ => Err("must be at most 100 bytes".to_owned()),
     };
+    // Rules do not tell small letters from large ones.
+    let foreign = |tenant: &String| match tenant.eq_ignore_ascii_case(canary::TENANT) {
+        false => Ok(()),
+        true => Err("is the tenant of Tidewatch's own canaries".to_owned()),
+    };
     reader
-        .text("tenant", "whose events they are")
+        .text("tenant", "whose events they are, whatever they say themselves")
         .accept(short)
+        .accept(foreign)
         .default(DEFAULT_TENANT)
 }
 
@@ -329,12 +365,13 @@ fn read_topic(reader: &mut Reader<'_>) -> TopicSettings {
         false => Ok(()),
         true => Err("is written by Tidewatch itself".to_owned()),
     };
-    let format = |name: &String| name.parse::<Choice>().map(drop).map_err(|error| error.to_string());
     let zone = |name: &String| name.parse::<Zone>().map(drop).map_err(|error| error.to_string());
     let name = reader.text("topic", "raw, or a topic of yours by its whole name");
-    let topic = name.accept(foreign).required();
+    let topic = name.accept(foreign).example("nginx.access").required();
+    let formats = FORMATS.iter().map(|format| format.name());
+    let formats: Vec<&str> = [Choice::Auto.name()].into_iter().chain(formats).collect();
     let read_as = reader.text("format", "how records are read; auto looks at each");
-    let read_as = read_as.accept(format).default("auto");
+    let read_as = read_as.one_of(&formats).default(Choice::Auto.name());
     let times = reader.text("zone", "the time zone of times that name none");
     let times = times.accept(zone).default("UTC");
     TopicSettings {
@@ -343,7 +380,8 @@ fn read_topic(reader: &mut Reader<'_>) -> TopicSettings {
         format: read_as.parse().unwrap_or_default(),
         tenant: read_tenant(reader),
         service: reader
-            .text("service", "the program that wrote lines that do not say")
+            .text("service", "the program that wrote lines that do not name one")
+            .example("nginx")
             .optional(),
         zone: times.parse().unwrap_or_default(),
     }
@@ -354,11 +392,11 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
     let default = Limits::default();
     Limits {
         entries: reader
-            .integer("entries", "the most entries of a body")
+            .integer("entries", "the most entries of one body")
             .range(1..=1_000_000)
             .default(default.entries),
         record: size(
-            reader.bytes("record_bytes", "the largest entry"),
+            reader.bytes("record_bytes", "the largest entry; a larger one is a dead letter"),
             1 << 10..=1 << 20,
             default.record,
         ),

@@ -1,324 +1,58 @@
 //! The configuration file: which sections there are, and `tidewatch config`.
 
+mod example;
+mod reference;
+mod sections;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
-use archive::Writer;
-use clap::Subcommand;
-use ingest::IngestSettings;
-use kafka::{KafkaSettings, Mechanism, Sasl, Tls};
-use objects::{AccessKey, S3Settings};
-use service::settings::{self, Reader, Sources, Tree};
+use clap::{Args, Subcommand};
+use service::settings::{self, Problems, Reader, Sources, Tree};
 use service::{Exit, ProcessSettings};
 
-use crate::output::{complain, say};
+use crate::output::{complain, print, say};
+use crate::services::Service;
 
-/// Checks and shows configurations.
+pub(crate) use sections::{
+    ArchiverSettings, DetectorSettings, LogSettings, StoreSettings, alerter, archiver, detector, ingest, log,
+};
+
+/// Checks, shows and explains configurations.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Names every mistake in a configuration, and exits with 78 if there is one.
-    Check {
-        /// The file; without it that of `--config`.
-        file: Option<PathBuf>,
-    },
+    Check(Given),
     /// Prints the settings in force, each with where it comes from; secrets are hidden.
-    Show {
-        /// The file; without it that of `--config`.
-        file: Option<PathBuf>,
+    Show(Given),
+    /// Prints a configuration with every key, its default and what it is for, to begin with.
+    Example {
+        /// Only what this service reads; without it, one file for all services.
+        service: Option<Service>,
     },
+    /// Prints what every key takes and is for, as Markdown.
+    Reference,
+}
+
+/// Which configuration is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Given {
+    /// The file; without it that of `--config`.
+    file: Option<PathBuf>,
+    /// Only what this service reads, and what all services do; may be given several times. Without it, everything.
+    #[arg(long = "service", value_name = "SERVICE")]
+    services: Vec<Service>,
 }
 
 /// The sections of services, of which each service reads its own.
-pub(crate) const SERVICES: [&str; 4] = ["ingest", "detector", "alerter", "archiver"];
-
-/// The Kafka cluster, and who we are towards it.
-#[derive(Clone, Debug)]
-pub(crate) struct LogSettings {
-    pub(crate) kafka: KafkaSettings,
-    /// The name of this instance: the same after a restart, and nobody else's. It is part of transactional ids.
-    pub(crate) instance: String,
-}
-
-/// The detector's section.
-#[derive(Clone, Debug)]
-pub(crate) struct DetectorSettings {
-    /// Rule files and directories; the guide's rules if there are none.
-    pub(crate) rules: Vec<PathBuf>,
-    /// Where state images are.
-    pub(crate) state_dir: PathBuf,
-    pub(crate) match_workers: u32,
-    pub(crate) correlate_workers: u32,
-    pub(crate) commit_interval: Duration,
-    pub(crate) tick_interval: Duration,
-    pub(crate) flush_interval: Duration,
-    pub(crate) partition_memory_max: u64,
-    pub(crate) block_cache: u64,
-    pub(crate) write_buffers: u64,
-}
-
-/// Where the archive is.
-#[derive(Clone, Debug)]
-pub(crate) enum StoreSettings {
-    S3(S3Settings),
-    Directory(PathBuf),
-}
-
-/// The archiver's section.
-#[derive(Clone, Debug)]
-pub(crate) struct ArchiverSettings {
-    pub(crate) store: StoreSettings,
-    pub(crate) archiver: archiver::Settings,
-}
-
-pub(crate) fn log(root: &mut Reader<'_>) -> LogSettings {
-    root.section("kafka", "the Kafka cluster", |reader| {
-        let default = KafkaSettings::new(String::new());
-        let kafka = KafkaSettings {
-            brokers: reader
-                .text("brokers", "host:port of some brokers, separated by commas")
-                .required(),
-            prefix: reader
-                .text(
-                    "prefix",
-                    "what names of topics, groups and transactional ids begin with",
-                )
-                .default(default.prefix.clone()),
-            client_id: reader
-                .text("client_id", "what the brokers' logs and quotas know us by")
-                .default(default.client_id.clone()),
-            tls: reader.optional_section("tls", "encryption of the connections", tls),
-            sasl: reader.optional_section("sasl", "authentication by password", sasl),
-            session_timeout: reader
-                .duration(
-                    "session_timeout",
-                    "how long a member may be silent before its partitions go to others",
-                )
-                .default(default.session_timeout),
-            transaction_timeout: reader
-                .duration("transaction_timeout", "how long a transaction may stay undecided")
-                .default(default.transaction_timeout),
-            max_poll_interval: reader
-                .duration("max_poll_interval", "how long a worker may go without polling")
-                .default(default.max_poll_interval),
-            linger: reader
-                .duration("linger", "how long a producer collects records for one request")
-                .default(default.linger),
-            publish_bytes: usize::try_from(
-                reader
-                    .bytes("publish_bytes", "the most bytes a door has on its way")
-                    .range(1 << 20..=4 << 30)
-                    .default(64_u64 << 20),
-            )
-            .unwrap_or(usize::MAX),
-            ..default
-        };
-        if let Err(wrong) = kafka.check() {
-            // Brokers that are missing are told already.
-            wrong
-                .iter()
-                .filter(|wrong| wrong.setting != "brokers" || !kafka.brokers.is_empty())
-                .for_each(|wrong| reader.problem(wrong.setting, wrong.problem.clone()));
-        }
-        let instance = reader
-            .text(
-                "instance",
-                "the name of this instance: the same after a restart, and nobody else's; without it the host's name",
-            )
-            .accept(|name: &String| {
-                let plain = !name.is_empty()
-                    && name
-                        .chars()
-                        .all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter));
-                if plain {
-                    Ok(())
-                } else {
-                    Err("letters, digits, dot, dash and underscore only".to_owned())
-                }
-            })
-            .optional()
-            .unwrap_or_else(host_name);
-        LogSettings { kafka, instance }
-    })
-}
-
-fn tls(reader: &mut Reader<'_>) -> Tls {
-    let ca_file = reader
-        .path(
-            "ca_file",
-            "certificates that vouch for the brokers; the system's without it",
-        )
-        .optional();
-    let certificate = reader
-        .path("certificate_file", "our own certificate, for brokers that ask for one")
-        .optional();
-    let key = reader.path("key_file", "its key").optional();
-    reader.require(
-        certificate.is_some() == key.is_some(),
-        &["certificate_file", "key_file"],
-        "one needs the other",
-    );
-    Tls {
-        ca_file,
-        identity: certificate.zip(key),
-    }
-}
-
-fn sasl(reader: &mut Reader<'_>) -> Sasl {
-    const MECHANISMS: &[(&str, Mechanism)] = &[
-        ("plain", Mechanism::Plain),
-        ("scram-sha-256", Mechanism::ScramSha256),
-        ("scram-sha-512", Mechanism::ScramSha512),
-    ];
-    Sasl {
-        mechanism: reader
-            .choice("mechanism", "how the password is proven", MECHANISMS)
-            .default(Mechanism::ScramSha512),
-        user: reader.text("user", "the name").required(),
-        password: reader.secret("password", "the password").required(),
-    }
-}
-
-pub(crate) fn ingest(root: &mut Reader<'_>) -> IngestSettings {
-    root.section("ingest", "the doors", IngestSettings::read)
-}
-
-pub(crate) fn alerter(root: &mut Reader<'_>) -> alerter::Settings {
-    root.section("alerter", "who is told", alerter::Settings::read)
-}
-
-pub(crate) fn detector(root: &mut Reader<'_>) -> DetectorSettings {
-    root.section("detector", "rules and state", |reader| {
-        let second = Duration::from_secs(1);
-        DetectorSettings {
-            rules: reader
-                .list("rules", "rule files and directories; the guide's rules without it")
-                .default(Vec::new())
-                .into_iter()
-                .map(PathBuf::from)
-                .collect(),
-            state_dir: reader
-                .path("state_dir", "where state images are")
-                .default("/var/lib/tidewatch/state"),
-            match_workers: reader
-                .integer("match_workers", "threads of the first stage")
-                .range(1..=64)
-                .default(1_u32),
-            correlate_workers: reader
-                .integer("correlate_workers", "threads of the second stage")
-                .range(1..=64)
-                .default(1_u32),
-            commit_interval: reader
-                .duration("commit_interval", "how long a record may wait for its commit")
-                .range(Duration::from_millis(5)..=10 * second)
-                .default(Duration::from_millis(100)),
-            tick_interval: reader
-                .duration(
-                    "tick_interval",
-                    "how often the second stage is told how far the sources are",
-                )
-                .range(second / 10..=60 * second)
-                .default(second),
-            flush_interval: reader
-                .duration("flush_interval", "how often committed state goes to disk")
-                .range(second..=60 * second)
-                .default(30 * second),
-            partition_memory_max: reader
-                .bytes("partition_memory_max", "state of one partition that stays in memory")
-                .range(1 << 20..=64 << 30)
-                .default(256_u64 << 20),
-            block_cache: reader
-                .bytes("block_cache", "cache of state on disk")
-                .range(1 << 20..=64 << 30)
-                .default(128_u64 << 20),
-            write_buffers: reader
-                .bytes("write_buffers", "writes to disk that wait in memory")
-                .range(1 << 20..=64 << 30)
-                .default(64_u64 << 20),
-        }
-    })
-}
-
-pub(crate) fn archiver(root: &mut Reader<'_>) -> ArchiverSettings {
-    root.section("archiver", "the archive", |reader| {
-        let store = reader.section("store", "where segments are kept", store);
-        let writer = Writer {
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            host: host_name(),
-        };
-        ArchiverSettings {
-            store,
-            archiver: archiver::Settings::read(reader, writer),
-        }
-    })
-}
-
-/// The name of this host: of the container where there is one, of the pod in Kubernetes.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    S3,
-    Directory,
-}
-
-fn store(reader: &mut Reader<'_>) -> StoreSettings {
-    const KINDS: &[(&str, Kind)] = &[("s3", Kind::S3), ("directory", Kind::Directory)];
-    match reader
-        .choice("kind", "s3, or directory, which locks nothing", KINDS)
-        .default(Kind::S3)
-    {
-        Kind::Directory => {
-            reader.ignore(&[
-                "bucket",
-                "prefix",
-                "region",
-                "endpoint",
-                "path_style",
-                "access_key_id",
-                "secret_access_key",
-                "patience",
-            ]);
-            StoreSettings::Directory(reader.path("path", "the directory").required())
-        }
-        Kind::S3 => {
-            reader.ignore(&["path"]);
-            let bucket = reader
-                .text("bucket", "the bucket, which exists and has Object Lock")
-                .required();
-            let mut settings = S3Settings::new(bucket, reader.text("region", "the region").default("us-east-1"));
-            settings.prefix = reader
-                .text("prefix", "what object names begin with: empty, or ending in /")
-                .default("");
-            settings.endpoint = reader
-                .text("endpoint", "the server's address where it is not Amazon's")
-                .optional();
-            settings.path_style = reader
-                .boolean("path_style", "the bucket goes into the path")
-                .default(settings.endpoint.is_some());
-            let id = reader
-                .text("access_key_id", "the key; without it the usual AWS sources are asked")
-                .optional();
-            let secret = reader.secret("secret_access_key", "its secret half").optional();
-            reader.require(
-                id.is_some() == secret.is_some(),
-                &["access_key_id", "secret_access_key"],
-                "one needs the other",
-            );
-            settings.access_key = id.zip(secret).map(|(id, secret)| AccessKey::new(id, secret));
-            // Less than a worker may go without polling, or a store in trouble costs the partitions.
-            settings.attempt_timeout = Duration::from_secs(15);
-            settings.patience = reader
-                .duration("patience", "how long one write may take, all attempts together")
-                .range(Duration::from_secs(1)..=Duration::from_secs(50))
-                .default(Duration::from_secs(40));
-            StoreSettings::S3(settings)
-        }
-    }
-}
+pub(crate) const SERVICES: [&str; 4] = [
+    Service::Ingest.name(),
+    Service::Detector.name(),
+    Service::Alerter.name(),
+    Service::Archiver.name(),
+];
 
 /// Lets the other services keep their sections.
 pub(crate) fn only(root: &mut Reader<'_>, service: &str) {
@@ -326,34 +60,101 @@ pub(crate) fn only(root: &mut Reader<'_>, service: &str) {
     root.ignore(&others);
 }
 
-/// Reads every section, as all services together do.
-fn everything(root: &mut Reader<'_>) {
+/// Reads what these services together read.
+fn read(root: &mut Reader<'_>, services: &[Service]) {
     ProcessSettings::read(root);
     log(root);
-    ingest(root);
-    detector(root);
-    alerter(root);
-    archiver(root);
+    for service in Service::ALL {
+        if !services.contains(&service) {
+            root.ignore(&[service.name()]);
+            continue;
+        }
+        match service {
+            Service::Ingest => drop(ingest(root)),
+            Service::Detector => drop(detector(root)),
+            Service::Alerter => drop(alerter(root)),
+            Service::Archiver => drop(archiver(root)),
+        }
+    }
 }
 
 /// Runs `tidewatch config …`.
 pub(crate) fn run(command: ConfigCommand, config: Option<PathBuf>) -> Result<Exit> {
-    let (ConfigCommand::Check { file } | ConfigCommand::Show { file }) = &command;
-    let sources = Sources::of_process(file.clone().or(config));
-    let loaded = match Tree::load(&sources).and_then(|tree| settings::read(&tree, everything)) {
-        Ok(loaded) => loaded,
+    match command {
+        ConfigCommand::Check(given) => Ok(look_at(&given, config, |_| {
+            let names: Vec<&str> = given.services.iter().map(|service| service.name()).collect();
+            if names.is_empty() {
+                say("the configuration is right");
+            } else {
+                say(&format!("the configuration is right for {}", names.join(", ")));
+            }
+        })),
+        ConfigCommand::Show(given) => Ok(look_at(&given, config, print)),
+        ConfigCommand::Example { service } => {
+            print(&example::of(service));
+            Ok(Exit::Ok)
+        }
+        ConfigCommand::Reference => {
+            print(&reference::of_all());
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Hands over the settings in force, or names all that is wrong with them.
+fn look_at(given: &Given, config: Option<PathBuf>, with: impl FnOnce(&str)) -> Exit {
+    let sources = Sources::of_process(given.file.clone().or(config));
+    let services = if given.services.is_empty() {
+        &Service::ALL[..]
+    } else {
+        &given.services
+    };
+    let tree = Tree::load(&sources);
+    let loaded = match &tree {
+        Ok(tree) => settings::read(tree, |root| read(root, services)),
+        Err(problems) => Err(problems.clone()),
+    };
+    match loaded {
+        Ok(loaded) => {
+            loaded
+                .warnings
+                .iter()
+                .for_each(|warning| complain(&format!("warning: {warning}")));
+            with(&loaded.effective);
+            Exit::Ok
+        }
         Err(problems) => {
             complain(&problems);
-            return Ok(Exit::Configuration);
+            hints(given, &sources, &problems, tree.ok())
+                .iter()
+                .for_each(|hint| complain(hint));
+            Exit::Configuration
         }
-    };
-    loaded
-        .warnings
-        .iter()
-        .for_each(|warning| complain(&format!("warning: {warning}")));
-    match command {
-        ConfigCommand::Check { .. } => say("the configuration is right"),
-        ConfigCommand::Show { .. } => say(loaded.effective.trim_end()),
     }
-    Ok(Exit::Ok)
+}
+
+/// What may be meant by a configuration that is wrong as a whole.
+fn hints(given: &Given, sources: &Sources, problems: &Problems, tree: Option<Tree>) -> Vec<String> {
+    let mut hints = Vec::new();
+    if sources.file.is_none() {
+        hints.push("hint: no file is given; name one, or set TIDEWATCH_CONFIG".to_owned());
+    }
+    let unwritten: Vec<&str> = Service::ALL
+        .into_iter()
+        .map(Service::name)
+        .filter(|name| tree.as_ref().is_some_and(|tree| !tree.has_section(name)))
+        .filter(|name| {
+            problems
+                .0
+                .iter()
+                .any(|problem| problem.path.split('.').next() == Some(name))
+        })
+        .collect();
+    if given.services.is_empty() && !unwritten.is_empty() {
+        hints.push(format!(
+            "hint: nothing is written of {}; `--service NAME` looks at what one service reads",
+            unwritten.join(" and ")
+        ));
+    }
+    hints
 }

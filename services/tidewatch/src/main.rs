@@ -5,7 +5,9 @@ mod arrival;
 mod config;
 mod demo;
 mod health;
+mod help;
 mod lines;
+mod man;
 mod offline;
 mod output;
 mod rules;
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use service::Exit;
 use services::Service;
 
@@ -27,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Security monitoring as a stream processor.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     /// The configuration file; variables (`TIDEWATCH_KAFKA__BROKERS`) go before what it says.
     #[arg(long, global = true, env = "TIDEWATCH_CONFIG", value_name = "FILE")]
@@ -39,12 +41,20 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Takes events in, over HTTP and from topics.
+    ///
+    /// It reads the sections `telemetry`, `process`, `kafka` and `ingest` of the configuration.
     Ingest,
     /// Evaluates rules.
+    ///
+    /// It reads the sections `telemetry`, `process`, `kafka` and `detector` of the configuration.
     Detector,
     /// Tells people.
+    ///
+    /// It reads the sections `telemetry`, `process`, `kafka` and `alerter` of the configuration.
     Alerter,
     /// Writes everything to the archive.
+    ///
+    /// It reads the sections `telemetry`, `process`, `kafka` and `archiver` of the configuration.
     Archiver,
     Demo(demo::DemoArgs),
     Scan(scan::ScanArgs),
@@ -58,10 +68,13 @@ enum Command {
     Health(health::HealthArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Completions(man::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let given = help::command().try_get_matches();
+    let cli = match given.and_then(|given| Cli::from_arg_matches(&given)) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
@@ -86,6 +99,8 @@ fn run(command: Command, config: Option<PathBuf>) -> Result<Exit> {
         Command::Health(args) => health::run(&args, config),
         Command::Sample(args) => sample::run(&args, config),
         Command::Config(command) => config::run(command, config),
+        Command::Completions(args) => Ok(man::completions(&args)),
+        Command::Man(args) => man::run(&args),
         Command::Ingest => Ok(services::run(Service::Ingest, config)),
         Command::Detector => Ok(services::run(Service::Detector, config)),
         Command::Alerter => Ok(services::run(Service::Alerter, config)),

@@ -2,6 +2,7 @@
 
 mod alerter;
 mod archiver;
+mod canary;
 mod detector;
 mod ingest;
 mod observer;
@@ -13,12 +14,13 @@ use ::broker::Error;
 use ::service::health::Readiness;
 use ::service::settings::Sources;
 use ::service::{Boot, Context, Exit, Failure, Stop};
+use clap::ValueEnum;
 
 /// The wait before a worker that gave up is built anew.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
 /// A service of the pipeline.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
     Ingest,
     Detector,
@@ -26,19 +28,33 @@ pub(crate) enum Service {
     Archiver,
 }
 
+impl Service {
+    pub(crate) const ALL: [Self; 4] = [Self::Ingest, Self::Detector, Self::Alerter, Self::Archiver];
+
+    /// Its subcommand, its section of the configuration, and what its logs and metrics call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Detector => "detector",
+            Self::Alerter => "alerter",
+            Self::Archiver => "archiver",
+        }
+    }
+}
+
 /// Runs a service until it is asked to stop.
 pub(crate) fn run(service: Service, config: Option<PathBuf>) -> Exit {
-    let boot = |name| Boot {
-        service: name,
+    let boot = Boot {
+        service: service.name(),
         version: env!("CARGO_PKG_VERSION"),
         sources: Sources::of_process(config),
         routes: axum::Router::new(),
     };
     match service {
-        Service::Ingest => ::service::run(boot("ingest"), ingest::read, ingest::start),
-        Service::Detector => ::service::run(boot("detector"), detector::read, detector::start),
-        Service::Alerter => ::service::run(boot("alerter"), alerter::read, alerter::start),
-        Service::Archiver => ::service::run(boot("archiver"), archiver::read, archiver::start),
+        Service::Ingest => ::service::run(boot, ingest::read, ingest::start),
+        Service::Detector => ::service::run(boot, detector::read, detector::start),
+        Service::Alerter => ::service::run(boot, alerter::read, alerter::start),
+        Service::Archiver => ::service::run(boot, archiver::read, archiver::start),
     }
 }
 

@@ -1,20 +1,39 @@
-//! `tidewatch config` as people use it: the example is right, with and without what it leaves out; and a wrong file is
-//! answered with all its mistakes.
+//! `tidewatch config` as people use it: what it prints is what stands in the repository, and is right; a wrong file is
+//! answered with all its mistakes, and with no secret.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/tidewatch.example.yml");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// What the example leaves out and shows with another value than the default, because the default is nothing, or
-/// depends on what stands beside it.
-const OTHER_THAN_DEFAULT: [&str; 2] = ["archiver.store.prefix", "archiver.store.path_style"];
+/// What is in the repository and printed by the program: the command, and the file.
+const GENERATED: [(&[&str], &str); 6] = [
+    (&["reference"], "docs/configuration.md"),
+    (&["example"], "deploy/tidewatch.example.yml"),
+    (&["example", "ingest"], "deploy/config/ingest.yml"),
+    (&["example", "detector"], "deploy/config/detector.yml"),
+    (&["example", "alerter"], "deploy/config/alerter.yml"),
+    (&["example", "archiver"], "deploy/config/archiver.yml"),
+];
+
+/// The secrets that the examples name by their files.
+const SECRETS: [(&str, &str); 10] = [
+    ("kafka_sasl_password", "correct horse battery staple"),
+    ("web_shop_key", "5f0c2b7a9d3e4c1f8a6b"),
+    ("ingest_api_keys_name_secret", "b6a8f1c4e3d9a7b2c0f5"),
+    ("slack_url", "https://hooks.slack.com/services/T/B/X"),
+    ("routing_key", "R0UT1NG"),
+    ("soar_url", "https://soar.example/hook"),
+    ("soar_signing_secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ("alerter_routes_name_url", "https://soar.example/hook"),
+    ("alerter_routes_name_secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ("archiver_store_secret_access_key", "not a secret of anybody"),
+];
 
 struct Answer {
     code: Option<i32>,
@@ -22,15 +41,11 @@ struct Answer {
     err: String,
 }
 
-/// `tidewatch config COMMAND FILE`, without the variables of whoever runs the tests.
-fn config(command: &str, file: &Path) -> Answer {
+/// `tidewatch config …` with these variables and none of whoever runs the tests.
+fn config_with(arguments: &[&str], variables: &[(String, String)]) -> Answer {
     let mut process = Command::new(env!("CARGO_BIN_EXE_tidewatch"));
-    let output = process
-        .env_clear()
-        .args(["config", command])
-        .arg(file)
-        .output()
-        .unwrap();
+    let process = process.env_clear().envs(variables.iter().cloned());
+    let output = process.arg("config").args(arguments).output().unwrap();
     Answer {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -38,42 +53,46 @@ fn config(command: &str, file: &Path) -> Answer {
     }
 }
 
-fn write(folder: &TempDir, name: &str, text: &str) -> std::path::PathBuf {
+fn config(arguments: &[&str]) -> Answer {
+    config_with(arguments, &[])
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    path
+    path.to_str().unwrap().to_owned()
 }
 
-/// The example with everything that it leaves out, and the secrets that it names.
-fn whole_example(folder: &TempDir) -> std::path::PathBuf {
-    for (name, secret) in [
-        ("kafka_password", "correct horse battery staple"),
-        ("web_shop_key", "5f0c2b7a9d3e4c1f8a6b"),
-        ("slack_url", "https://hooks.slack.com/services/T/B/X"),
-        ("routing_key", "R0UT1NG"),
-        ("soar_url", "https://soar.example/hook"),
-        ("soar_signing_secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-        ("s3_secret", "not a secret of anybody"),
-    ] {
+fn write_secrets(folder: &TempDir) {
+    for (name, secret) in SECRETS {
         write(folder, name, secret);
     }
+}
+
+/// An example with everything that it leaves out, and the secrets that it names.
+fn uncommented(folder: &TempDir, example: &str) -> String {
+    write_secrets(folder);
     let uncommented = |line: &str| {
         let text = line.trim_start();
         let (indent, rest) = (line.len() - text.len(), text.strip_prefix('#'));
-        match rest.filter(|rest| !rest.starts_with(' ')) {
+        match rest.filter(|rest| !rest.is_empty() && !rest.starts_with(' ')) {
             Some(rest) => format!("{}{rest}\n", &line[..indent]),
             None => format!("{line}\n"),
         }
     };
-    let text: String = fs::read_to_string(EXAMPLE).unwrap().lines().map(uncommented).collect();
-    let text = text.replace("/run/secrets", folder.path().to_str().unwrap());
-    write(folder, "tidewatch.yml", &text)
+    let text: String = example.lines().map(uncommented).collect();
+    assert!(text.len() + 20 < example.len(), "nothing is left out of the example");
+    write(
+        folder,
+        "tidewatch.yml",
+        &text.replace("/run/secrets", folder.path().to_str().unwrap()),
+    )
 }
 
-/// The keys that `config show` prints, each with its value and whether it is a default.
-fn shown(file: &Path) -> BTreeMap<String, (String, bool)> {
-    let answer = config("show", file);
+/// What `config show` prints of each key: its value, and where it comes from.
+fn shown(arguments: &[&str], variables: &[(String, String)]) -> BTreeMap<String, (String, String)> {
+    let answer = config_with(&[&["show"], arguments].concat(), variables);
     assert_eq!(answer.code, Some(0), "{}", answer.err);
     let (mut above, mut keys) = (Vec::<String>::new(), BTreeMap::new());
     for line in answer.out.lines() {
@@ -82,54 +101,264 @@ fn shown(file: &Path) -> BTreeMap<String, (String, bool)> {
         let (name, rest) = text.trim_start_matches("# ").split_once(':').unwrap_or((text, ""));
         let (value, origin) = rest.rsplit_once("  # ").unwrap_or((rest, ""));
         above.push(name.to_owned());
-        keys.insert(above.join("."), (value.trim().to_owned(), origin == "default"));
+        keys.insert(above.join("."), (value.trim().to_owned(), origin.to_owned()));
     }
-    assert!(keys.len() > 50, "the settings were misread: {}", answer.out);
+    assert!(keys.len() > 20, "the settings were misread: {}", answer.out);
+    keys
+}
+
+/// A key of the reference page.
+struct Described {
+    path: String,
+    /// As it would be written: the name, which for a secret is that of its file, and the value.
+    example: (String, String),
+    variable: Option<String>,
+}
+
+/// The keys of the reference page, read as a person reads it.
+fn described() -> Vec<Described> {
+    let page = config(&["reference"]).out;
+    let mut keys = Vec::new();
+    for part in page.split("\n### `").skip(1) {
+        let (path, rest) = part.split_once('`').unwrap();
+        let fact = |name: &str| {
+            let (_, rest) = rest.split_once(&format!("\n- {name}: `"))?;
+            Some(rest.split_once('`').unwrap().0.to_owned())
+        };
+        // A section has no example of this form.
+        if let Some(example) = fact("example") {
+            let (name, value) = example.split_once(": ").unwrap();
+            keys.push(Described {
+                path: path.to_owned(),
+                example: (name.to_owned(), value.to_owned()),
+                variable: fact("variable"),
+            });
+        }
+    }
+    assert!(keys.len() > 70, "the reference was misread: {}", keys.len());
     keys
 }
 
 #[test]
-fn the_example_is_right() {
-    let answer = config("check", Path::new(EXAMPLE));
-    assert_eq!(
-        (answer.code, &*answer.out),
-        (Some(0), "the configuration is right\n"),
-        "{}",
-        answer.err
-    );
-    let warnings: Vec<&str> = answer.err.lines().collect();
-    let [warning] = warnings[..] else {
-        panic!("{warnings:?}")
-    };
-    assert!(
-        warning.ends_with("ingest.api_keys: there is none: the HTTP door refuses every request"),
-        "{warning}"
-    );
-}
-
-#[test]
-fn the_example_is_right_with_all_that_it_leaves_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let answer = config("check", &whole_example(&folder));
-    assert_eq!(
-        (answer.code, &*answer.out, &*answer.err),
-        (Some(0), "the configuration is right\n", "")
-    );
-}
-
-#[test]
-fn the_example_names_every_key_and_tells_the_defaults() {
-    let folder = tempfile::tempdir().unwrap();
-    let (sparse, whole) = (shown(Path::new(EXAMPLE)), shown(&whole_example(&folder)));
-    let defaults = sparse.iter().filter(|(_, (_, is_default))| *is_default);
-    for (key, (value, _)) in defaults.filter(|(key, _)| !OTHER_THAN_DEFAULT.contains(&key.as_str())) {
-        assert_eq!(&whole[key].0, value, "the example shows another default of {key}");
+fn what_is_generated_is_what_the_code_says() {
+    for (arguments, file) in GENERATED {
+        let answer = config(arguments);
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        let written = fs::read_to_string(format!("{ROOT}/{file}")).unwrap_or_default();
+        assert!(
+            answer.out == written,
+            "{file} is not what `tidewatch config {}` prints: run `make reference`",
+            arguments.join(" ")
+        );
     }
-    let text = fs::read_to_string(EXAMPLE).unwrap();
-    for key in whole.keys() {
-        let name = key.rsplit('.').next().unwrap();
-        let is_named = name == "-" || text.contains(&format!("{name}:")) || text.contains(&format!("{name}_file:"));
-        assert!(is_named, "the example does not name {key}");
+}
+
+#[test]
+fn every_example_is_right_as_it_is() {
+    for (arguments, file) in &GENERATED[1..] {
+        let file = format!("{ROOT}/{file}");
+        let service: Vec<&str> = arguments[1..]
+            .iter()
+            .flat_map(|service| ["--service", service])
+            .collect();
+        let answer = config(&[&["check", &file], &service[..]].concat());
+        assert_eq!(answer.code, Some(0), "{file}: {}", answer.err);
+        let has_doors = ["tidewatch.example.yml", "ingest.yml"]
+            .iter()
+            .any(|name| file.ends_with(name));
+        let warnings: Vec<&str> = answer.err.lines().collect();
+        assert_eq!(warnings.len(), usize::from(has_doors), "{file}: {warnings:?}");
+        let expected = "ingest.api_keys: there is none: the HTTP door refuses every request";
+        assert!(
+            warnings.iter().all(|warning| warning.ends_with(expected)),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn every_example_is_right_with_all_that_it_leaves_out() {
+    for (arguments, _) in &GENERATED[1..] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = uncommented(&folder, &config(arguments).out);
+        let service: Vec<&str> = arguments[1..]
+            .iter()
+            .flat_map(|service| ["--service", service])
+            .collect();
+        let answer = config(&[&["check", &file], &service[..]].concat());
+        assert_eq!((answer.code, &*answer.err), (Some(0), ""), "{arguments:?}");
+        assert!(answer.out.starts_with("the configuration is right"), "{}", answer.out);
+    }
+}
+
+#[test]
+fn the_example_has_every_key_of_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = uncommented(&folder, &config(&["example"]).out);
+    let directory = [("TIDEWATCH_ARCHIVER__STORE__KIND".to_owned(), "directory".to_owned())];
+    let mut keys = shown(&[&file], &[]);
+    keys.extend(shown(&[&file], &directory));
+    for Described { path, .. } in described() {
+        let path = path.replace("[0]", ".-");
+        let (value, origin) = keys
+            .get(&path)
+            .unwrap_or_else(|| panic!("{path} is not in the example"));
+        // In the file, or set by the variable of this test.
+        let is_written = *origin == file || origin == &directory[0].0;
+        assert!(is_written, "{path}: {value} from {origin}");
+    }
+}
+
+/// Each variable, with the example as its value, sets its key.
+#[test]
+fn every_key_can_be_a_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    write_secrets(&folder);
+    // The fallback of the route that the variables make.
+    let file = write(&folder, "tidewatch.yml", "alerter: {routes: {chat: {channel: log}}}");
+    let mut variables = Vec::new();
+    let mut expected = Vec::new();
+    for key in described() {
+        let Some(variable) = key.variable else {
+            assert!(key.path.contains("[0]"), "{} has no variable", key.path);
+            continue;
+        };
+        let (name, value) = key.example;
+        let leaf = key.path.rsplit('.').next().unwrap();
+        let file = if name == leaf { "" } else { "_FILE" };
+        let plain = value.trim_matches(['[', ']']).replace('"', "");
+        let plain = plain.replace("/run/secrets", folder.path().to_str().unwrap());
+        // The name of a section is read in small letters; an empty variable would be none.
+        let path = key.path.replace("NAME", "name");
+        expected.push((path, format!("{variable}{file}")));
+        variables.push((format!("{variable}{file}"), plain));
+    }
+    let mut keys = shown(&[&file], &variables);
+    let kind = "TIDEWATCH_ARCHIVER__STORE__KIND";
+    let is_kind = |(name, _): &&mut (String, String)| name == kind;
+    variables.iter_mut().find(is_kind).unwrap().1 = "directory".to_owned();
+    keys.extend(shown(&[&file], &variables));
+    for (path, variable) in expected {
+        assert_eq!(keys.get(&path).map(|(_, origin)| origin), Some(&variable), "{path}");
+    }
+}
+
+#[test]
+fn a_service_is_looked_at_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "kafka: {brokers: 'kafka-0:9092'}\nalerter: {routes: {all: {channel: log}}}\n";
+    let file = write(&folder, "alerter.yml", text);
+    for command in ["check", "show"] {
+        let alone = config(&[command, "--service", "alerter", &file]);
+        assert_eq!((alone.code, &*alone.err), (Some(0), ""), "{command}");
+        assert!(!alone.out.contains("archiver"), "{}", alone.out);
+        let all = config(&[command, &file]);
+        let lines: Vec<&str> = all.err.lines().collect();
+        assert_eq!((all.code, &*all.out, lines.len()), (Some(78), "", 2), "{lines:?}");
+        assert!(
+            lines[0].contains("archiver.store.bucket: required and not set"),
+            "{lines:?}"
+        );
+        let hint = "hint: nothing is written of archiver; `--service NAME` looks at what one service reads";
+        assert_eq!(lines[1], hint);
+        let two = config(&[command, "--service", "alerter", "--service", "archiver", &file]);
+        assert_eq!((two.code, two.err.lines().count()), (Some(78), 1), "{}", two.err);
+    }
+    let unknown = config(&["check", "--service", "alert", &file]);
+    assert_eq!(unknown.code, Some(64), "{}", unknown.err);
+}
+
+#[test]
+fn without_a_file_the_variables_count_and_a_hint_says_that_there_is_none() {
+    let empty = config(&["show"]);
+    assert_eq!((empty.code, &*empty.out), (Some(78), ""), "{}", empty.err);
+    let lines: Vec<&str> = empty.err.lines().collect();
+    let expected = "kafka.brokers: required and not set; set it here or in TIDEWATCH_KAFKA__BROKERS";
+    assert!(lines.contains(&expected), "{lines:?}");
+    assert!(
+        lines.contains(&"hint: no file is given; name one, or set TIDEWATCH_CONFIG"),
+        "{lines:?}"
+    );
+
+    let brokers = ("TIDEWATCH_KAFKA__BROKERS".to_owned(), "kafka-0:9092".to_owned());
+    let keys = shown(&["--service", "detector"], std::slice::from_ref(&brokers));
+    assert_eq!(keys["kafka.brokers"], ("\"kafka-0:9092\"".to_owned(), brokers.0));
+}
+
+/// Inline, by a file and by a variable; as a password, an address, a key and half of a key.
+#[test]
+fn no_secret_is_shown_however_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = [
+        "hunter2-of-kafka-1",
+        "hunter2-of-the-shop",
+        "hunter2-of-slack-01",
+        "hunter2-of-the-store",
+    ];
+    let [kafka, shop, slack, store] = secrets;
+    let in_file = write(
+        &folder,
+        "slack",
+        &format!("https://hooks.slack.com/services/T/B/{slack}\n"),
+    );
+    let text = format!(
+        "kafka: {{brokers: 'kafka-0:9092', sasl: {{user: tidewatch, password: {kafka}}}}}\n\
+         ingest: {{api_keys: {{shop: {{secret: {shop}}}}}}}\n\
+         alerter: {{routes: {{chat: {{channel: slack, url_file: {in_file}}}}}}}\n\
+         archiver: {{store: {{bucket: b, access_key_id: AKIA}}}}\n"
+    );
+    let file = write(&folder, "tidewatch.yml", &text);
+    let variables = [(
+        "TIDEWATCH_ARCHIVER__STORE__SECRET_ACCESS_KEY".to_owned(),
+        store.to_owned(),
+    )];
+    let keys = shown(&[&file], &variables);
+    let hidden = |path: &str, origin: &str| assert_eq!(keys[path], ("'***'".to_owned(), origin.to_owned()), "{path}");
+    hidden("kafka.sasl.password", &file);
+    hidden("ingest.api_keys.shop.secret", &file);
+    hidden("alerter.routes.chat.url", &file);
+    hidden("archiver.store.secret_access_key", &variables[0].0);
+
+    // What is right, and what is wrong beside the secrets or with them.
+    let wrong = [
+        (text.clone(), 0),
+        (text.replace("user:", "usr:"), 78),
+        (text.replace("channel: slack", "channel: slak"), 78),
+        (text.replace(&format!("{{secret: {shop}}}"), shop), 78),
+        (
+            text.replace(
+                &format!("url_file: {in_file}"),
+                &format!("url: 'http://{slack}.example/'"),
+            ),
+            78,
+        ),
+        (
+            text.replace(
+                &format!("url_file: {in_file}"),
+                &format!("url_file: 'https://hooks.example/{slack}'"),
+            ),
+            78,
+        ),
+        (
+            text.replace(
+                "bucket: b,",
+                &format!("bucket: b, endpoint: 'https://u:{store}@s3.example',"),
+            ),
+            78,
+        ),
+        (text.replace("\n", "\n\t"), 78),
+        (shop.to_owned(), 78),
+    ];
+    for (text, code) in wrong {
+        let file = write(&folder, "wrong.yml", &text);
+        for command in ["check", "show"] {
+            let answer = config_with(&[command, &file], &variables);
+            assert_eq!(answer.code, Some(code), "{command} of\n{text}{}", answer.err);
+            for secret in secrets {
+                let told = format!("{}{}", answer.out, answer.err);
+                assert!(!told.contains(secret), "{command} of\n{text}\ntells {secret}:\n{told}");
+            }
+        }
     }
 }
 
@@ -145,7 +374,7 @@ fn five_mistakes_are_told_in_one_go_each_with_its_place() {
          alerter:\n  routes:\n    chat:\n      channel: log\n      severities: [huge]\n\
          archiver:\n  store:\n    kind: s3\n",
     );
-    let answer = config("check", &file);
+    let answer = config(&["check", &file]);
     assert_eq!((answer.code, &*answer.out), (Some(78), ""), "{}", answer.err);
     let lines: Vec<&str> = answer.err.lines().collect();
     let places = [
@@ -157,7 +386,7 @@ fn five_mistakes_are_told_in_one_go_each_with_its_place() {
     ];
     assert_eq!(lines.len(), places.len(), "{}", answer.err);
     for place in places {
-        let begin = format!("{}: {place}", file.display());
+        let begin = format!("{file}: {place}");
         let found = lines.iter().filter(|line| line.starts_with(&begin)).count();
         assert_eq!(found, 1, "{place} in:\n{}", answer.err);
     }
@@ -165,7 +394,7 @@ fn five_mistakes_are_told_in_one_go_each_with_its_place() {
 
 #[test]
 fn a_file_that_is_not_there_is_a_wrong_configuration() {
-    let answer = config("check", Path::new("/nowhere/tidewatch.yml"));
+    let answer = config(&["check", "/nowhere/tidewatch.yml"]);
     assert_eq!(answer.code, Some(78), "{}", answer.err);
     assert!(answer.err.contains("/nowhere/tidewatch.yml"), "{}", answer.err);
 }

@@ -141,12 +141,42 @@ impl<T: 'static> Key<'_, '_, T> {
             origin,
             ..self
                 .reader
-                .entry(self.name, Form::Key, self.purpose, self.kind.name, shown)
+                .entry(self.name, Form::Key, self.purpose.into(), self.kind.name, shown)
         });
         Found {
             value,
             stand_in: self.kind.stand_in,
         }
+    }
+}
+
+impl Key<'_, '_, String> {
+    /// Refuses every other word. For words that are known only when the program runs; else there is
+    /// [`Reader::choice`].
+    pub fn one_of(mut self, words: &[&str]) -> Self {
+        let expected = format!("one of {}", words.join(", "));
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        self.kind.name.clone_from(&expected);
+        self.accept(move |word| {
+            if words.contains(word) {
+                Ok(())
+            } else {
+                Err(format!("must be {expected}"))
+            }
+        })
+    }
+}
+
+impl Key<'_, '_, Vec<String>> {
+    /// Refuses a list with any other word.
+    pub fn each_of(mut self, words: &[&str]) -> Self {
+        let known = words.join(", ");
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        self.kind.name = format!("list of some of {known}");
+        self.accept(move |list| match list.iter().find(|word| !words.contains(word)) {
+            None => Ok(()),
+            Some(word) => Err(format!("`{word}` is not one of {known}")),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading one section of the configuration, key by key.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -119,7 +120,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A section that may be left out when each of its keys may.
-    pub fn section<T>(&mut self, name: &str, purpose: &'static str, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
+    pub fn section<T>(
+        &mut self,
+        name: &str,
+        purpose: impl Into<Cow<'static, str>>,
+        read: impl FnOnce(&mut Reader<'_>) -> T,
+    ) -> T {
+        let purpose = purpose.into();
         let written = self.table.contains_key(name);
         if let Some((origin, table)) = self.section_at(name) {
             return self.descend(name, Form::Section, purpose, origin, table, read);
@@ -145,7 +152,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let (origin, table) = place.unwrap_or((self.origin.clone(), &EMPTY));
-        Some(self.descend(name, Form::OptionalSection, purpose, origin, table, read))
+        Some(self.descend(name, Form::OptionalSection, purpose.into(), origin, table, read))
     }
 
     /// A section of sections, whose names the operator chooses. The example is what may stand in it, as
@@ -188,7 +195,7 @@ impl<'a> Reader<'a> {
     ) -> Vec<T> {
         let items: Vec<(Origin, &'a Table)> = self.section_list_at(name);
         let path = self.path_of(name);
-        self.enter(name, Form::SectionList, path.clone(), purpose);
+        self.enter(name, Form::SectionList, path.clone(), purpose.into());
         if let Some(head) = self.book.entries.last_mut() {
             head.example = Some(example.to_owned());
         }
@@ -198,7 +205,7 @@ impl<'a> Reader<'a> {
             .enumerate()
             .map(|(index, (origin, table))| {
                 let path = format!("{path}[{index}]");
-                self.enter("-", Form::Section, path.clone(), "");
+                self.enter("-", Form::Section, path.clone(), "".into());
                 self.read_inner(path, origin, table, &mut read)
             })
             .collect();
@@ -342,7 +349,7 @@ impl<'a> Reader<'a> {
         &mut self,
         name: &str,
         form: Form,
-        purpose: &'static str,
+        purpose: Cow<'static, str>,
         origin: Origin,
         table: &Table,
         read: impl FnOnce(&mut Reader<'_>) -> T,
@@ -352,7 +359,7 @@ impl<'a> Reader<'a> {
         self.read_inner(path, origin, table, read)
     }
 
-    fn enter(&mut self, name: &str, form: Form, path: String, purpose: &'static str) {
+    fn enter(&mut self, name: &str, form: Form, path: String, purpose: Cow<'static, str>) {
         let kind = "section".to_owned();
         self.book.entries.push(Entry {
             path,
@@ -361,7 +368,14 @@ impl<'a> Reader<'a> {
     }
 
     /// What is written down of a key or section of this section, with nothing said of its value.
-    pub(super) fn entry(&self, name: String, form: Form, purpose: &'static str, kind: String, shown: Shown) -> Entry {
+    pub(super) fn entry(
+        &self,
+        name: String,
+        form: Form,
+        purpose: Cow<'static, str>,
+        kind: String,
+        shown: Shown,
+    ) -> Entry {
         Entry {
             path: self.path_of(&name),
             name,

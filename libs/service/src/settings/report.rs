@@ -1,5 +1,6 @@
 //! What was read, for people: the settings in force and the reference of all keys.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::problem::Origin;
@@ -12,7 +13,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) depth: usize,
     pub(super) form: Form,
-    pub(super) purpose: &'static str,
+    pub(super) purpose: Cow<'static, str>,
     pub(super) kind: String,
     pub(super) default: Option<String>,
     pub(super) depends: Option<String>,
@@ -76,7 +77,7 @@ pub struct KeyDescription {
     /// The variable that sets it; none for a section, nor for what stands in a list.
     pub variable: Option<String>,
     /// What it is for.
-    pub purpose: &'static str,
+    pub purpose: Cow<'static, str>,
 }
 
 impl From<Entry> for KeyDescription {

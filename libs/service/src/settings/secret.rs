@@ -69,7 +69,9 @@ impl<'r, 'a> Secret<'r, 'a> {
             example: Some(quoted(&format!("/run/secrets/{file}"))),
             required,
             origin,
-            ..self.reader.entry(self.name, Form::Secret, self.purpose, kind, shown)
+            ..self
+                .reader
+                .entry(self.name, Form::Secret, self.purpose.into(), kind, shown)
         });
         secret
     }

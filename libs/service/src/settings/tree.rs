@@ -111,6 +111,12 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Whether anything is written of this section, in the file or in a variable.
+    #[must_use]
+    pub fn has_section(&self, name: &str) -> bool {
+        self.root.contains_key(name)
+    }
+
     fn overlay(&mut self, name: &str, value: OsString) {
         let Some(key) = name.strip_prefix(PREFIX) else {
             return;

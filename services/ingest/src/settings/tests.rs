@@ -31,6 +31,7 @@ ingest:
     - {topic: raw}
     - {topic: nginx-logs, format: combined, tenant: acme, service: shop, zone: Europe/Berlin}
   topic_workers: 2
+  canary: {interval: 0s}
   limits: {record_bytes: 64KiB}
 "#,
     );
@@ -39,6 +40,7 @@ ingest:
     assert_eq!(settings.http.body_bytes, 10 << 20);
     assert_eq!(settings.http.receipt_window, Duration::from_mins(5));
     assert_eq!(settings.topic_workers, 2);
+    assert_eq!(settings.canary_interval, Duration::ZERO);
     assert_eq!(settings.limits.record, 64 << 10);
     let keys: Vec<_> = settings
         .api_keys
@@ -59,6 +61,7 @@ fn nothing_written_reads_raw_and_warns_that_nobody_may_send() {
     let loaded = load("").unwrap();
     assert_eq!(loaded.settings.topics[0].topic, "raw");
     assert_eq!(loaded.settings.heartbeat_interval, Duration::from_secs(1));
+    assert_eq!(loaded.settings.canary_interval, Duration::from_mins(1));
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("refuses every request"), "{warnings:?}");
@@ -74,10 +77,12 @@ ingest:
     a: {secret: 0123456789abcdef, tenant: acme}
     b: {secret: 0123456789abcdef, tenant: globex}
     c: {tenant: acme}
+    d: {secret: 0123456789abcdeg, tenant: Tidewatch-Canary}
   topics:
     - {topic: events.audit}
     - {topic: x, format: nonsense, zone: Mars/Olympus}
     - {topic: x}
+  canary: {interval: 100ms}
   heartbeat: 1s
 "#,
     )
@@ -88,8 +93,10 @@ ingest:
         "ingest.http.body_timeout",
         "ingest.api_keys: two keys have the same secret",
         "ingest.api_keys.c.secret",
+        "ingest.api_keys.d.tenant: is the tenant of Tidewatch's own canaries",
+        "ingest.canary.interval: must be from 1s to 1h, or 0s for none",
         "ingest.topics[0].topic: is written by Tidewatch itself",
-        "ingest.topics[1].format: `nonsense` is not a format",
+        "ingest.topics[1].format: must be one of auto, logtide, json, sshd, combined, found the text \"nonsense\"",
         "ingest.topics[1].zone: `Mars/Olympus`",
         "ingest.topics: x is named twice",
         "ingest.heartbeat: unknown key",
