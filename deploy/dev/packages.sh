@@ -5,7 +5,7 @@
 #   build  what compiles Tidewatch: C compiler, OpenSSL headers, libclang, Rust
 #   kafka  what runs Apache Kafka: a Java runtime, Maven, kcat
 #   s3     what runs an S3 with Object Lock: Ceph's monitor, OSD and radosgw
-#   test   kafka, s3, what docs/producers needs (Node, rsyslog), Prometheus, Alertmanager and jsonnet
+#   test   kafka, s3, what docs/producers needs (Node, rsyslog), groff, Prometheus, Alertmanager and jsonnet
 # Exit: 0 all there; 1 something is missing and could not be installed (the line to run is printed).
 #
 # No service of a package is started while it is installed. Prometheus and Alertmanager are taken out of their packages
@@ -63,6 +63,7 @@ need_test() {
     need_kafka
     need_s3
     need_producers
+    need groff-base have groff
     need docker-compose have docker-compose
     need jsonnet eval 'have jsonnet && have jsonnetfmt'
 }

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 cd "$here/../.."
 
-stages=(packages shell fmt clippy build layering unit rules sim conformance prometheus grafana compose chart deny servers e2e faults)
+stages=(packages shell fmt clippy build layering unit rules man sim conformance prometheus grafana compose chart deny servers e2e faults)
 passed_over=77
 not_unit=(layering sim conformance e2e faults)
 
@@ -53,6 +53,13 @@ stage_build() { cargo build --locked -p tidewatch; }
 stage_layering() { cargo test --locked -p layering; }
 stage_unit() { cargo test --locked --no-fail-fast --workspace "${not_unit[@]/#/--exclude=}"; }
 stage_rules() { "$(binary)" rules test rules/; }
+# What groff complains of, a reader of the manual sees as a gap.
+stage_man() {
+    local complaints
+    "$(binary)" man "$scratch/man"
+    complaints=$(groff -man -ww -z -Tutf8 "$scratch"/man/*.1 2>&1) || fail "groff: $complaints"
+    [ -z "$complaints" ] || fail "groff: $complaints"
+}
 stage_sim() { SEEDS=${SEEDS:-2000} cargo test --locked -p sim; }
 stage_conformance() { cargo test --locked -p conformance -- --nocapture; }
 stage_prometheus() {
