@@ -158,7 +158,9 @@ class Release:
 
     def config_text(self):
         """tidewatch.yml, as the services get it."""
-        [text] = [it["data"]["tidewatch.yml"] for it in self.of_kind("ConfigMap") if "tidewatch.yml" in it["data"] and not is_setup(it)]
+        [text] = [
+            it["data"]["tidewatch.yml"] for it in self.of_kind("ConfigMap") if "tidewatch.yml" in it["data"] and not is_setup(it)
+        ]
         return text
 
     def config(self):

@@ -1,7 +1,4 @@
-"""What must hold of every rendering of the chart: a function for each rule, which tells what breaks it.
-
-PLANTED has mistakes for each of them: chart.py plants them one by one, and the rule must find them.
-"""
+"""What must hold of every rendering of the chart: a function for each rule, which tells what breaks it."""
 
 import ipaddress
 import re
@@ -163,7 +160,9 @@ def ports_exist(release):
                 if port["targetPort"] not in ports:
                     yield f"{named(it)}: {pod.component} has no port {port['targetPort']}"
         governing = pod.owner["spec"].get("serviceName")
-        if governing and not any(it["metadata"]["name"] == governing and it["spec"].get("clusterIP") == "None" for it in services):
+        if governing and not any(
+            it["metadata"]["name"] == governing and it["spec"].get("clusterIP") == "None" for it in services
+        ):
             yield f"{named(pod.owner)}: there is no headless Service {governing}"
     for ingress in release.of_kind("Ingress"):
         for rule in ingress["spec"]["rules"]:
@@ -301,7 +300,9 @@ def each_is_to_the_brokers_who_it_is_said_to_be(release):
                 yield f"{named(pod.owner)}: is {variables.get('TIDEWATCH_KAFKA__SASL__USER')}, not {own.get('user')}"
         mounted = {item["path"]: (name, item["key"]) for _, name, items in pod.sources() for item in items}
         for key, file in files.items():
-            wanted = own.get(key) or release.values["config"]["kafka"].get(file.split(".")[1], {}).get(f"{file.split('.')[2]}_file", {})
+            wanted = own.get(key) or release.values["config"]["kafka"].get(file.split(".")[1], {}).get(
+                f"{file.split('.')[2]}_file", {}
+            )
             if isinstance(wanted, dict) and "secret" in wanted and mounted.get(file) != (wanted["secret"], wanted["key"]):
                 yield f"{named(pod.owner)}: {file} is {mounted.get(file)}, not {wanted}"
 
@@ -337,7 +338,11 @@ def an_update_waits_for_no_partition(release):
 
 def groups_of_the_code():
     """The consumer groups that the services join, without the prefix."""
-    files = ["services/detector/src/lib.rs", "services/ingest/src/lib.rs", *(f"services/tidewatch/src/services/{it}.rs" for it in SERVICES)]
+    files = [
+        "services/detector/src/lib.rs",
+        "services/ingest/src/lib.rs",
+        *(f"services/tidewatch/src/services/{it}.rs" for it in SERVICES),
+    ]
     return {name for file in files for name in re.findall(r'const \w*GROUP: &str = "([^"]+)"', (ROOT / file).read_text())}
 
 
@@ -350,7 +355,11 @@ def scalers_have_a_target_of_their_own_within_partitions(release):
     targets = []
     for it in release.of_kind("HorizontalPodAutoscaler", "ScaledObject"):
         spec, target = it["spec"], it["spec"]["scaleTargetRef"]
-        pods = [pod for pod in release.workloads() if (pod.owner["kind"], pod.owner["metadata"]["name"]) == (target["kind"], target["name"])]
+        pods = [
+            pod
+            for pod in release.workloads()
+            if (pod.owner["kind"], pod.owner["metadata"]["name"]) == (target["kind"], target["name"])
+        ]
         targets.append(target["name"])
         if len(pods) != 1:
             yield f"{named(it)}: its target is not there"
@@ -389,7 +398,11 @@ def lag_is_that_of_groups_and_topics_that_exist(release):
             if topic.removeprefix(prefix) not in topics or not topic.startswith(prefix):
                 yield f"{named(it)}: no topic {topic}"
             kafka = release.config()["kafka"]
-            if asked["bootstrapServers"] != kafka["brokers"] or ("tls" in asked) != ("tls" in kafka) or ("sasl" in asked) != ("sasl" in kafka):
+            if (
+                asked["bootstrapServers"] != kafka["brokers"]
+                or ("tls" in asked) != ("tls" in kafka)
+                or ("sasl" in asked) != ("sasl" in kafka)
+            ):
                 yield f"{named(it)}: asks other brokers, or in another way, than the services"
             reference = trigger.get("authenticationRef", {})
             if "sasl" in kafka and reference.get("kind") != "ClusterTriggerAuthentication" and reference.get("name") not in made:
@@ -446,7 +459,11 @@ WAYS = {
             ("ingest", "Ingress", space("anything"), 8080),
             ("archiver", "Egress", PRIVATE, 9000),
         ],
-        "closed": [("archiver", "Egress", PRIVATE, 443), ("*", "Egress", INTERNET, 9093), ("*", "Ingress", space("anything"), 9090)],
+        "closed": [
+            ("archiver", "Egress", PRIVATE, 443),
+            ("*", "Egress", INTERNET, 9093),
+            ("*", "Ingress", space("anything"), 9090),
+        ],
     },
     "everything": {
         "open": [
@@ -469,8 +486,10 @@ def is_peer(rule, peer):
     """Whether a peer of a policy is this one: an address, or a pod in a namespace with these labels."""
     if isinstance(peer, str):
         block, address = rule.get("ipBlock"), ipaddress.ip_address(peer)
-        return block is not None and address in ipaddress.ip_network(block["cidr"]) and not any(
-            address in ipaddress.ip_network(other) for other in block.get("except", [])
+        return (
+            block is not None
+            and address in ipaddress.ip_network(block["cidr"])
+            and not any(address in ipaddress.ip_network(other) for other in block.get("except", []))
         )
     return "namespaceSelector" in rule and selects(rule["namespaceSelector"].get("matchLabels", {}), peer)
 
@@ -523,93 +542,4 @@ RULES = [
     scalers_have_a_target_of_their_own_within_partitions,
     lag_is_that_of_groups_and_topics_that_exist,
     networks_are_open_where_needed_and_nowhere_else,
-]
-
-
-def put(kind, ending, path, value):
-    """A mistake: another value at a path of the object of this kind whose name has this ending; ... takes the key away."""
-
-    def plant(release):
-        node = next(it for it in release.of_kind(kind) if it["metadata"]["name"].endswith(ending))
-        for key in path[:-1]:
-            node = node[key]
-        if value is ...:
-            del node[path[-1]]
-        else:
-            node[path[-1]] = value
-
-    return plant
-
-
-POD = ["spec", "template", "spec"]
-CONTAINER = [*POD, "containers", 0]
-COMPONENT = "app.kubernetes.io/component"
-
-# A rule, the case, and the mistake that it must find there.
-PLANTED = [
-    (kubernetes_would_know_every_object, "minimal", put("Deployment", "ingest", ["spec", "replica"], 3)),
-    (kubernetes_would_know_every_object, "minimal", put("StatefulSet", "detector", ["spec", "serviceName"], 3)),
-    (kubernetes_would_know_every_object, "minimal", put("Job", "setup", ["spec", "template"], ...)),
-    (kubernetes_would_know_every_object, "minimal", put("Service", "ingest", ["apiVersion"], "v2")),
-    (kubernetes_would_know_every_object, "production", put("ScaledObject", "detector", ["spec", "maxReplicas"], 3)),
-    (kubernetes_would_know_every_object, "production", put("ScaledObject", "detector", ["spec", "triggers", 0, "metadata", "lagThreshold"], 5)),
-    (kubernetes_would_know_every_object, "production", put("ServiceMonitor", "", ["spec", "endpoints", 0, "interval"], "15 s")),
-    (kubernetes_would_know_every_object, "production", put("PrometheusRule", "", ["spec", "groups", 0, "rules", 0, "expression"], "up")),
-    (kubernetes_would_know_every_object, "production", put("TriggerAuthentication", "", ["spec", "secretTargetRef", 0, "secret"], "x")),
-    (nothing_is_null, "minimal", put("Deployment", "ingest", [*POD, "affinity"], None)),
-    (names_are_unique_and_short, "minimal", put("Service", "alerter-headless", ["metadata", "name"], "minimal-tidewatch-ingest-headless")),
-    (names_are_unique_and_short, "minimal", put("StatefulSet", "detector", ["metadata", "name"], "d" * 53)),
-    (maps_fit_into_etcd, "production", put("ConfigMap", "dashboard-overview", ["data", "more"], "x" * MAP_BYTES_MAX)),
-    (selectors_find_their_pods_and_no_others, "minimal", put("Deployment", "ingest", ["spec", "template", "metadata", "labels", COMPONENT], "alerter")),
-    (selectors_find_their_pods_and_no_others, "minimal", put("Service", "ingest-headless", ["spec", "selector", COMPONENT], ...)),
-    (selectors_find_their_pods_and_no_others, "minimal", put("PodDisruptionBudget", "detector", ["spec", "selector", "matchLabels", COMPONENT], "x")),
-    (
-        selectors_find_their_pods_and_no_others,
-        "minimal",
-        put("StatefulSet", "detector", ["spec", "volumeClaimTemplates", 0, "metadata", "labels", "helm.sh/chart"], "tidewatch-0.1.0"),
-    ),
-    (ports_exist, "minimal", put("Deployment", "alerter", [*CONTAINER, "ports", 0, "name"], "metrics")),
-    (ports_exist, "minimal", put("Deployment", "ingest", [*CONTAINER, "ports", 1, "containerPort"], 8081)),
-    (ports_exist, "minimal", put("StatefulSet", "detector", ["spec", "serviceName"], "minimal-tidewatch-detector")),
-    (ports_exist, "everything", put("Service", "-ingest", ["spec", "ports", 0, "name"], "web")),
-    (each_service_is_scraped_once_under_its_job, "production", put("Service", "alerter-headless", ["metadata", "labels", COMPONENT], "x")),
-    (each_service_is_scraped_once_under_its_job, "production", put("ServiceMonitor", "", ["spec", "endpoints", 0, "port"], "metrics")),
-    (references_exist_when_they_are_needed, "minimal", put("ConfigMap", "tidewatch", ["metadata", "name"], "another")),
-    (references_exist_when_they_are_needed, "minimal", put("Job", "setup", [*POD, "volumes", 0, "configMap", "name"], "minimal-tidewatch")),
-    (references_exist_when_they_are_needed, "minimal", put("Job", "setup", [*POD, "serviceAccountName"], "minimal-tidewatch-ingest")),
-    (references_exist_when_they_are_needed, "trial", put("Secret", "siem", ["data", "kafka.sasl.password"], ...)),
-    (secrets_are_mounted_where_they_are_read_and_nowhere_else, "production", put("Deployment", "alerter", [*POD, "volumes", 1, "projected", "sources", 0], {"secret": {"items": []}})),
-    (secrets_are_mounted_where_they_are_read_and_nowhere_else, "production", put("Deployment", "alerter", [*POD, "volumes", 1, "projected", "defaultMode"], 0o444)),
-    (secrets_are_mounted_where_they_are_read_and_nowhere_else, "production", put("Deployment", "ingest", [*CONTAINER, "volumeMounts", 1, "mountPath"], "/run/secrets")),
-    (no_secret_is_in_a_configmap, "trial", put("ConfigMap", "siem", ["data", "note"], "the key is 5f0c2b7a9d3e4c1f8a6b")),
-    (pods_are_restricted, "minimal", put("Deployment", "ingest", [*CONTAINER, "securityContext", "allowPrivilegeEscalation"], True)),
-    (pods_are_restricted, "minimal", put("Job", "setup", [*POD, "initContainers", 0, "securityContext"], {})),
-    (pods_are_restricted, "minimal", put("StatefulSet", "detector", [*POD, "securityContext", "seccompProfile"], ...)),
-    (pods_are_restricted, "minimal", put("Deployment", "archiver", [*POD, "volumes", 0, "hostPath"], {"path": "/"})),
-    (pods_are_restricted, "minimal", put("Pod", "test-topics", ["spec", "automountServiceAccountToken"], True)),
-    (pods_are_restricted, "minimal", put("Deployment", "archiver", [*CONTAINER, "resources", "limits"], {})),
-    (the_instance_is_the_name_of_the_pod, "minimal", put("StatefulSet", "detector", [*CONTAINER, "env", 0, "valueFrom", "fieldRef", "fieldPath"], "spec.nodeName")),
-    (the_instance_is_the_name_of_the_pod, "minimal", put("Deployment", "ingest", [*POD, "enableServiceLinks"], ...)),
-    (each_is_to_the_brokers_who_it_is_said_to_be, "everything", put("Deployment", "ingest", [*CONTAINER, "env", 1, "value"], "watch")),
-    (each_is_to_the_brokers_who_it_is_said_to_be, "everything", put("Job", "setup", [*POD, "containers", 0, "env"], [])),
-    (each_is_to_the_brokers_who_it_is_said_to_be, "everything", put("Deployment", "ingest", [*POD, "volumes"], [])),
-    (a_restart_is_for_what_a_restart_helps, "minimal", put("Deployment", "archiver", [*CONTAINER, "livenessProbe", "httpGet", "path"], "/readyz")),
-    (the_kubelet_is_more_patient_than_the_process, "trial", put("Deployment", "ingest", [*POD, "terminationGracePeriodSeconds"], 45)),
-    (an_update_waits_for_no_partition, "minimal", put("Deployment", "alerter", ["spec", "strategy", "rollingUpdate", "maxSurge"], 1)),
-    (scalers_have_a_target_of_their_own_within_partitions, "production", put("StatefulSet", "detector", ["spec", "replicas"], 3)),
-    (scalers_have_a_target_of_their_own_within_partitions, "production", put("ScaledObject", "detector", ["spec", "maxReplicaCount"], 25)),
-    (scalers_have_a_target_of_their_own_within_partitions, "production", put("ScaledObject", "detector", ["spec", "minReplicaCount"], 0)),
-    (scalers_have_a_target_of_their_own_within_partitions, "production", put("ScaledObject", "detector", ["spec", "scaleTargetRef", "kind"], "Deployment")),
-    (scalers_have_a_target_of_their_own_within_partitions, "minimal", put("Deployment", "ingest", ["spec", "replicas"], ...)),
-    (lag_is_that_of_groups_and_topics_that_exist, "trial", put("ScaledObject", "detector", ["spec", "triggers", 0, "metadata", "consumerGroup"], "tidewatch.detector-match")),
-    (lag_is_that_of_groups_and_topics_that_exist, "production", put("ScaledObject", "detector", ["spec", "triggers", 1, "metadata", "topic"], "facts")),
-    (lag_is_that_of_groups_and_topics_that_exist, "production", put("ScaledObject", "archiver", ["spec", "triggers", 0, "metadata", "tls"], ...)),
-    (lag_is_that_of_groups_and_topics_that_exist, "production", put("TriggerAuthentication", "", ["metadata", "name"], "another")),
-    (lag_is_that_of_groups_and_topics_that_exist, "trial", put("ConfigMap", "siem", ["data", "kafka-user"], ...)),
-    (networks_are_open_where_needed_and_nowhere_else, "production", put("NetworkPolicy", "-tidewatch", ["spec", "policyTypes"], ["Egress"])),
-    (networks_are_open_where_needed_and_nowhere_else, "production", put("NetworkPolicy", "-tidewatch", ["spec", "egress"], [])),
-    (networks_are_open_where_needed_and_nowhere_else, "production", put("NetworkPolicy", "ingest", ["spec", "ingress", 0, "from"], [])),
-    (networks_are_open_where_needed_and_nowhere_else, "production", put("NetworkPolicy", "alerter", ["spec", "egress", 0, "to", 0, "ipBlock", "except"], [])),
-    (networks_are_open_where_needed_and_nowhere_else, "production", put("NetworkPolicy", "setup", ["spec", "egress"], [])),
-    (networks_are_open_where_needed_and_nowhere_else, "everything", put("NetworkPolicy", "archiver", ["spec", "egress", 0, "ports", 0, "port"], 443)),
 ]

@@ -33,7 +33,7 @@ file, and the list of these files says what is mounted where.
 {{- if or .Values.rules.files .Values.rules.existingConfigMap }}yes{{ end }}
 {{- end }}
 
-{{/* Of what a ConfigMap holds: the file, and the name that KEDA proves a password for, because it takes that from an object only. */}}
+{{/* What a ConfigMap holds: the file, and the user, which KEDA takes from an object only. */}}
 {{- define "tidewatch.configMapData" -}}
 {{- $config := (include "tidewatch.config" . | fromYaml).config -}}
 tidewatch.yml: |
@@ -86,7 +86,11 @@ one of their own).
 {{- end }}
 
 {{- define "tidewatch.secretSources" -}}
-{{- $own := dict "kafka.sasl.password" .identity.password "kafka.tls.certificate" .identity.certificate "kafka.tls.key" .identity.key }}
+{{- $own := dict
+  "kafka.sasl.password" .identity.password
+  "kafka.tls.certificate" .identity.certificate
+  "kafka.tls.key" .identity.key
+}}
 {{- range $name, $file := (include "tidewatch.config" .root | fromYaml).files }}
 {{- if has $file.section $.sections }}
 {{- $file = get $own $name | default $file }}

@@ -22,7 +22,8 @@ Rules of a NetworkPolicy, as a YAML list. A rule without peers would mean everyb
     - { protocol: UDP, port: 53 }
     - { protocol: TCP, port: 53 }
 {{ end }}
-{{- with include "tidewatch.peers" (list "to" .Values.networkPolicy.kafka.to (include "tidewatch.kafkaPorts" . | fromJsonArray)) | fromYamlArray }}
+{{- $ports := include "tidewatch.kafkaPorts" . | fromJsonArray }}
+{{- with include "tidewatch.peers" (list "to" .Values.networkPolicy.kafka.to $ports) | fromYamlArray }}
 {{- toYaml . }}
 {{- end }}
 {{- end }}

@@ -173,5 +173,6 @@ A container that runs one command of the program and ends: of the setup and of t
 {{/* The arguments of `topics create` and `topics verify`, as a JSON list. Given: the root, and the word. */}}
 {{- define "tidewatch.topicsArgs" -}}
 {{- $topics := (index . 0).Values.topics }}
-{{- list "topics" (index . 1) (printf "--partitions=%d" (int $topics.partitions)) (printf "--replicas=%d" (int $topics.replicas)) | toJson }}
+{{- $shape := list (printf "--partitions=%d" (int $topics.partitions)) (printf "--replicas=%d" (int $topics.replicas)) }}
+{{- concat (list "topics" (index . 1)) $shape | toJson }}
 {{- end }}

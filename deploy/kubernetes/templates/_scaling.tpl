@@ -30,7 +30,8 @@ version: {{ $root.Values.keda.kafkaVersion | quote }}
 tls: enable
 {{- end }}
 {{- with $kafka.sasl }}
-sasl: {{ get (dict "plain" "plaintext" "scram-sha-256" "scram_sha256" "scram-sha-512" "scram_sha512") (.mechanism | default "scram-sha-512") }}
+{{- $names := dict "plain" "plaintext" "scram-sha-256" "scram_sha256" "scram-sha-512" "scram_sha512" }}
+sasl: {{ get $names (.mechanism | default "scram-sha-512") }}
 {{- end }}
 {{- end }}
 
@@ -55,7 +56,8 @@ name: {{ include "tidewatch.fullname" . }}-kafka
 {{- end }}
 {{- range $name, $parameter := $names }}
 {{- with get $files $name }}
-{{- $reference := dict "parameter" $parameter "name" (.configMap | default .secret | default $fullname) "key" (.key | default $name) }}
+{{- $object := .configMap | default .secret | default $fullname }}
+{{- $reference := dict "parameter" $parameter "name" $object "key" (.key | default $name) }}
 {{- if .configMap }}{{ $maps = append $maps $reference }}{{ else }}{{ $secrets = append $secrets $reference }}{{ end }}
 {{- end }}
 {{- end }}
