@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use broker::Error;
 use event::topic;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client::{ANSWER, Plain};
@@ -246,12 +248,26 @@ fn describe<'a>(
     topics: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<Vec<ConfigResource>, Error> {
     let resources: Vec<_> = topics.clone().map(ResourceSpecifier::Topic).collect();
-    let configs = wait(admin.describe_configs(&resources, &options()));
-    let configs = configs.map_err(|error| failure::of_question("describe topics", &error))?;
-    let named = topics.zip(configs);
-    named
-        .map(|(full, config)| config.map_err(|code| Error::Misconfigured(format!("{full}: {code}"))))
-        .collect()
+    let told = wait(admin.describe_configs(&resources, &options()));
+    let told = told.map_err(|error| failure::of_question("describe topics", &error))?;
+    let mut told: BTreeMap<String, ConfigResource> = told.into_iter().flatten().filter_map(named).collect();
+    let configs = topics.map(|full| {
+        // The client keeps what the brokers said against it to itself, and gives a configuration without an entry.
+        let config = told.remove(full).filter(|config| !config.entries.is_empty());
+        config.ok_or_else(|| {
+            let reason =
+                "its configuration is not told: there is no such topic, or no right to describe its configuration";
+            Error::Misconfigured(format!("{full}: {reason}"))
+        })
+    });
+    configs.collect()
+}
+
+fn named(config: ConfigResource) -> Option<(String, ConfigResource)> {
+    match &config.specifier {
+        OwnedResourceSpecifier::Topic(name) => Some((name.clone(), config)),
+        OwnedResourceSpecifier::Group(_) | OwnedResourceSpecifier::Broker(_) => None,
+    }
 }
 
 fn value(config: &ConfigResource, name: &str) -> String {
