@@ -32,7 +32,6 @@ groups="ingest detector-match detector-correlate alerter archiver"
 all="raw $events facts detector.changelog alerts rules notifications archive.manifests dead-letters late-facts undelivered"
 
 # grant OPERATIONS TOPICS GROUPS: names of ours without the prefix, and RAW for what --raw names.
-# Whoever reads apart from a group does so under the name `reader`: nobody joins it, but the client looks for its coordinator.
 rights_of() {
     case $1 in
     topics) grant "Create Describe DescribeConfigs" "$all" "" ;;
@@ -44,13 +43,11 @@ rights_of() {
     detector)
         # The changelog is read to restore what is not on disk.
         grant Read "$events facts detector.changelog" "detector-match detector-correlate"
-        grant Describe "" reader
         grant Write "facts detector.changelog alerts dead-letters late-facts" ""
         grant_transactions detector-match detector-correlate
         ;;
     alerter)
         grant Read "alerts notifications" alerter
-        grant Describe "" reader
         grant Write "notifications undelivered dead-letters" ""
         grant_transactions alerter
         ;;
@@ -58,7 +55,6 @@ rights_of() {
         grant Read "$events facts alerts" archiver
         # How long the topics keep what is to be archived.
         grant DescribeConfigs "$events facts alerts" ""
-        grant Describe "" reader
         grant Write archive.manifests ""
         grant_transactions archiver
         ;;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What kafka.sh adds for a broker that asks who is there: certificates, users, and listeners. Sourced, never run.
 #
-# Everything is made anew for each broker, is good for days, and lies below $directory/security:
+# Everything is made anew for each broker, is good for a year, and lies below $directory/security:
 #   ca.pem            whom clients must trust; another-ca.pem is one that nobody should
 #   NAME.pem NAME.key the certificate of each user (the CN is the name) and of the broker; expired.pem was good yesterday
 #   NAME.password     of each user, for SCRAM-SHA-512 and PLAIN alike
@@ -16,7 +16,7 @@ secure_listeners() { # secure_listeners PORT
 }
 
 make_authority() { # make_authority NAME
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=Tidewatch tests, $1" \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj "/CN=Tidewatch tests, $1" \
         -keyout "$1.key" -out "$1.pem"
 }
 
@@ -35,9 +35,9 @@ make_security() {
     cd "$directory/security"
     [ ! -e complete ] || return 0
     umask 077
-    make_authority ca && make_authority another-ca && make_certificate broker 2 && make_certificate expired -1 || return 1
+    make_authority ca && make_authority another-ca && make_certificate broker 365 && make_certificate expired -1 || return 1
     for user in "${secure_users[@]}"; do
-        make_certificate "$user" 2 && openssl rand -hex 16 >"$user.password" || return 1
+        make_certificate "$user" 365 && openssl rand -hex 16 >"$user.password" || return 1
     done
     touch complete
 }

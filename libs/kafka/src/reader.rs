@@ -37,6 +37,8 @@ const LOOKING: Duration = Duration::from_millis(2);
 /// the last decided record, and continues from the position of that same transaction, has lost its changes.
 pub struct KafkaReader {
     settings: KafkaSettings,
+    /// What its consumers are named after.
+    group: String,
     /// Sees the undecided too; only asked for ends.
     asking: BaseConsumer<Plain>,
     names: Names,
@@ -68,12 +70,23 @@ impl KafkaReader {
     /// # Errors
     /// [`Error::Misconfigured`] if the client cannot be made of the settings.
     pub fn connect(settings: &KafkaSettings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        Self::of_group(settings, format!("{}reader", settings.prefix), observer)
+    }
+
+    /// One that needs no more rights than a member of `group` has: it does not join, but the client looks for the group.
+    pub(crate) fn of_group(
+        settings: &KafkaSettings,
+        group: String,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
         settings.require()?;
         Ok(Self {
             settings: settings.clone(),
+            group,
             asking: client_of(&settings.asking_consumer(), &observer)?,
             names: Names::new(&settings.prefix),
-            idle: Some(client_of(&settings.reading_consumer(), &observer)?),
+            // Who only asks for ends needs none.
+            idle: None,
             observer,
             reading: BTreeMap::new(),
         })
@@ -99,7 +112,7 @@ impl KafkaReader {
         client::check_kept(partition, from, (first, end))?;
         let consumer = match self.idle.take() {
             Some(idle) => idle,
-            None => client_of(&self.settings.reading_consumer(), &self.observer)?,
+            None => client_of(&self.settings.reading_consumer(&self.group), &self.observer)?,
         };
         let decided = self.await_decided(&consumer, partition, end)?;
         // Not where nothing is to be read: a partition that is taken away twice before the client's thread has stopped it

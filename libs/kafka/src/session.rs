@@ -35,6 +35,7 @@ const TAKING_UP: Duration = Duration::from_secs(5);
 pub struct KafkaSession {
     settings: KafkaSettings,
     names: Names,
+    group: String,
     transactional_id: String,
     changelog: String,
     observer: Arc<dyn Observer>,
@@ -86,6 +87,7 @@ impl KafkaSession {
         let mut session = Self {
             settings: settings.clone(),
             transactional_id: format!("{group}-{slot}"),
+            group,
             changelog: changelog.to_owned(),
             observer,
             watchdog: Watchdog::new(settings.watchdog_timeout()),
@@ -334,7 +336,7 @@ impl KafkaSession {
     fn reader(&mut self) -> Result<&mut KafkaReader, Error> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
-            None => KafkaReader::connect(&self.settings, Arc::clone(&self.observer))?,
+            None => KafkaReader::of_group(&self.settings, self.group.clone(), Arc::clone(&self.observer))?,
         };
         Ok(self.reader.insert(reader))
     }

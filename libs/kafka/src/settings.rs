@@ -290,9 +290,10 @@ impl KafkaSettings {
         config
     }
 
-    /// The consumer of a [`crate::KafkaReader`]. It joins no group; librdkafka wants a name all the same.
-    pub(crate) fn reading_consumer(&self) -> ClientConfig {
-        let mut config = self.consumer("reader", &format!("{}reader", self.prefix));
+    /// The consumer of a [`crate::KafkaReader`]. It joins no group; librdkafka wants a name all the same, and asks for its
+    /// coordinator.
+    pub(crate) fn reading_consumer(&self, group: &str) -> ClientConfig {
+        let mut config = self.consumer("reader", group);
         // A fetch that waits at an end delays the next, of another place; the reader does not stay at ends.
         config
             .set("enable.partition.eof", "true")

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
+use broker::Error;
 use clap::Subcommand;
+use kafka::KafkaSettings;
 use service::Exit;
 use service::settings::{self, Sources, Tree};
 
@@ -46,14 +48,28 @@ pub(crate) fn run(command: TopicsCommand, config: Option<PathBuf>) -> Result<Exi
             return Ok(Exit::Configuration);
         }
     };
+    match act(command, &kafka) {
+        Ok(exit) => Ok(exit),
+        // As a service says it: a wrong password, a right that is not granted, a shape that the brokers refuse.
+        Err(error @ (Error::Misconfigured(_) | Error::Refused(_))) => {
+            complain(&error);
+            Ok(Exit::Configuration)
+        }
+        Err(error @ (Error::Unavailable(_) | Error::Aborted(_) | Error::Overloaded(_) | Error::Fenced(_))) => {
+            Err(error.into())
+        }
+    }
+}
+
+fn act(command: TopicsCommand, kafka: &KafkaSettings) -> Result<Exit, Error> {
     match command {
         TopicsCommand::Create(Shape { partitions, replicas }) => {
-            let created = kafka::topics::create(&kafka, partitions, replicas).map_err(|error| anyhow!(error))?;
+            let created = kafka::topics::create(kafka, partitions, replicas)?;
             created.iter().for_each(|name| say(&format!("created {name}")));
             Ok(Exit::Ok)
         }
         TopicsCommand::Verify(Shape { partitions, replicas }) => {
-            let differences = kafka::topics::verify(&kafka, partitions, replicas).map_err(|error| anyhow!(error))?;
+            let differences = kafka::topics::verify(kafka, partitions, replicas)?;
             differences.iter().for_each(|difference| say(&difference.to_string()));
             Ok(if differences.is_empty() {
                 Exit::Ok

@@ -7,4 +7,5 @@ pub mod process;
 pub mod producer;
 pub mod receiver;
 pub mod s3;
+pub mod secured;
 pub mod web;

@@ -43,11 +43,18 @@ pub struct Installation {
     pub bucket: Bucket,
     /// How long a record may wait for the detector's commit, in the words of the configuration.
     pub commit_interval: &'static str,
+    /// How often a canary is written, in the words of the configuration: not at all, unless a test asks for it, for
+    /// others count every event.
+    pub canary_interval: &'static str,
     /// A client to talk to its services with.
     pub web: Arc<Web>,
+    adjust: Box<Adjust>,
     directory: TempDir,
     starts: AtomicU32,
 }
+
+/// What a test changes in the configuration of a service, or of `tools`.
+type Adjust = dyn Fn(&str, &mut Value) + Send + Sync;
 
 impl Installation {
     /// Makes one, with the topics that `tidewatch topics create` makes.
@@ -55,21 +62,53 @@ impl Installation {
     /// # Panics
     /// If the servers are not there, or refuse.
     pub fn create(test: &str) -> Self {
-        let installation = Self {
-            kafka: log::settings(test),
+        let installation = Self::prepare(test, log::settings(test), |_, _| ());
+        installation.create_topics();
+        installation
+    }
+
+    /// One whose topics are reached by `kafka`, without topics yet. `adjust` has the last word on every configuration.
+    ///
+    /// # Panics
+    /// If there is no S3, or it refuses.
+    pub fn prepare(
+        test: &str,
+        kafka: KafkaSettings,
+        adjust: impl Fn(&str, &mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kafka,
             receiver: Receiver::start(),
             bucket: Bucket::create(test, true),
             commit_interval: "100ms",
+            canary_interval: "0s",
             web: Arc::new(Web::new()),
+            adjust: Box::new(adjust),
             directory: TempDir::new().expect("a directory"),
             starts: AtomicU32::new(0),
-        };
-        let config = installation.config("tools", "0");
+        }
+    }
+
+    /// Creates its topics.
+    ///
+    /// # Panics
+    /// If the brokers refuse.
+    pub fn create_topics(&self) {
+        let created = self.topics("create");
+        assert!(created.status.success(), "{created:?}");
+    }
+
+    /// Runs `tidewatch topics create` or `verify`.
+    pub fn topics(&self, command: &str) -> Output {
+        let config = self.config("tools", "tools", "0");
         let partitions = PARTITIONS.to_string();
         let shape = ["--partitions", &partitions, "--replicas", "1"];
-        let created = run(&[&["--config", text(&config), "topics", "create"], &shape[..]].concat());
-        assert!(created.status.success(), "{created:?}");
-        installation
+        run(&[&["--config", text(&config), "topics", command], &shape[..]].concat())
+    }
+
+    /// Where an instance of the detector keeps its state.
+    pub fn state_dir(&self, instance: &str) -> PathBuf {
+        self.directory.path().join(format!("state-{instance}"))
     }
 
     /// Starts a service as `instance`: the same name is the same instance, with the state of the one before.
@@ -77,7 +116,7 @@ impl Installation {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let name = format!("{start:03}-{service}-{instance}");
         let log = self.directory.path().join(format!("{name}.log"));
-        let config = self.config(&name, instance);
+        let config = self.config(&name, service, instance);
         Process::start(&format!("{service} {instance}"), service, &config, &log, &self.web)
     }
 
@@ -94,9 +133,9 @@ impl Installation {
     }
 
     /// Writes the configuration of an instance, to a file that no running process may be reading. JSON is YAML.
-    fn config(&self, name: &str, instance: &str) -> PathBuf {
+    fn config(&self, name: &str, service: &str, instance: &str) -> PathBuf {
         let path = self.directory.path().join(format!("{name}.yaml"));
-        let config = json!({
+        let mut config = json!({
             "telemetry": {"listen": "127.0.0.1:0"},
             "kafka": {
                 "brokers": self.kafka.brokers,
@@ -108,9 +147,10 @@ impl Installation {
                 "http": {"listen": "127.0.0.1:0"},
                 "api_keys": {"tests": {"secret": API_KEY, "tenant": TENANT}},
                 "topics": [{"topic": "raw", "tenant": TENANT}],
+                "canary": {"interval": self.canary_interval},
             },
             "detector": {
-                "state_dir": self.directory.path().join(format!("state-{instance}")),
+                "state_dir": self.state_dir(instance),
                 "flush_interval": "2s",
                 "commit_interval": self.commit_interval,
             },
@@ -125,6 +165,7 @@ impl Installation {
                 "tiers": {"audit": {"lock": "compliance"}},
             },
         });
+        (self.adjust)(service, &mut config);
         std::fs::write(&path, config.to_string()).expect("a file");
         path
     }

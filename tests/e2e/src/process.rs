@@ -176,6 +176,14 @@ impl Process {
         (status, asked.elapsed())
     }
 
+    /// Waits until it ends by itself, and says how.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    pub fn wait_end(&mut self) -> ExitStatus {
+        wait_for(&self.name, PATIENCE, || self.child.try_wait().expect("our child"))
+    }
+
     /// Ends it without a word, as a crash does: SIGKILL.
     pub fn kill(&mut self) {
         // It may have ended by itself.
