@@ -24,6 +24,7 @@ use service::metrics::Metrics;
 pub use error::Error;
 use error::Setback;
 use metrics::Instruments;
+pub use metrics::TopicRetention;
 pub use settings::Settings;
 use task::{Stage, Task};
 
@@ -52,6 +53,7 @@ impl<S: Session, O: ObjectStore> Archiver<S, O> {
     /// A worker that owns nothing yet. `session` has joined a group for [`topics`].
     pub fn new(session: S, store: O, settings: Settings, now: Clock, metrics: &Metrics, readiness: Readiness) -> Self {
         let instruments = Instruments::new(metrics);
+        instruments.age_max.set(settings.limits.age_max.as_secs_f64());
         Self {
             session,
             store,
@@ -150,6 +152,7 @@ impl<S: Session, O: ObjectStore> Archiver<S, O> {
                 Some(committed) => committed,
                 None => self.session.bounds(&partition)?.0,
             };
+            self.instruments.not_stopped(&partition);
             let task = Task::new(tier, self.settings.policy(tier), &partition, from);
             self.session.start(&partition, from)?;
             self.tasks.insert(partition, task);
@@ -160,7 +163,7 @@ impl<S: Session, O: ObjectStore> Archiver<S, O> {
     fn close(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.tasks.remove(partition);
-            self.instruments.forget(partition);
+            self.instruments.not_stopped(partition);
         }
     }
 

@@ -1,14 +1,39 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use archive::{Manifest, TIERS};
+use archive::{Manifest, TIERS, tier_of};
 use broker::TopicPartition;
 use event::Timestamp;
-use prometheus::{GaugeVec, Histogram, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Gauge, GaugeVec, Histogram, IntCounterVec, IntGauge, IntGaugeVec};
 use service::metrics::{Metrics, SECONDS};
 
 use crate::error::Setback;
 use crate::task::Task;
+
+/// The words that [`Instruments::put`] counts by. Each begins at zero, so that the first of them is an increase.
+const OUTCOMES: [&str; 6] = ["created", "adopted", "retry", "conflict", "lock_mismatch", "fatal"];
+
+/// How long the topics that are archived keep their records: what is not archived by then never will be.
+pub struct TopicRetention(GaugeVec);
+
+impl TopicRetention {
+    /// Nothing is known yet.
+    pub fn new(metrics: &Metrics) -> Self {
+        Self(metrics.float_gauges(
+            "archive_topic_retention_seconds",
+            "How long the topic keeps a record, by its configuration on the brokers; +Inf if for ever.",
+            &["tier", "topic"],
+        ))
+    }
+
+    /// The brokers keep a record of `topic` this long; `None` is for ever.
+    pub fn set(&self, topic: &str, time: Option<Duration>) {
+        if let Some(tier) = tier_of(topic) {
+            let seconds = time.map_or(f64::INFINITY, |time| time.as_secs_f64());
+            self.0.with_label_values(&[tier.name, topic]).set(seconds);
+        }
+    }
+}
 
 /// What the archiver counts.
 pub(crate) struct Instruments {
@@ -20,27 +45,38 @@ pub(crate) struct Instruments {
     stopped: IntGaugeVec,
     memory: IntGauge,
     write: Histogram,
+    pub(crate) age_max: Gauge,
 }
 
 impl Instruments {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let segments = metrics.counters("archive_segments_total", "Segments archived and committed.", &["tier"]);
+        let puts = metrics.counters(
+            "archive_puts_total",
+            "Segments by what became of writing them: created, adopted, retry, conflict, lock_mismatch, fatal.",
+            &["outcome"],
+        );
+        for outcome in OUTCOMES {
+            puts.with_label_values(&[outcome]).inc_by(0);
+        }
+        let segment_bytes = metrics.counters("archive_segment_bytes_total", "Bytes of archived objects.", &["tier"]);
+        let records = metrics.counters(
+            "archive_records_total",
+            "Records archived and committed; heartbeats carry no event.",
+            &["tier", "kind"],
+        );
         for tier in TIERS {
             segments.with_label_values(&[tier.name]).inc_by(0);
+            segment_bytes.with_label_values(&[tier.name]).inc_by(0);
+            for kind in ["record", "heartbeat"] {
+                records.with_label_values(&[tier.name, kind]).inc_by(0);
+            }
         }
         Self {
             segments,
-            segment_bytes: metrics.counters("archive_segment_bytes_total", "Bytes of archived objects.", &["tier"]),
-            records: metrics.counters(
-                "archive_records_total",
-                "Records archived and committed; heartbeats carry no event.",
-                &["tier", "kind"],
-            ),
-            puts: metrics.counters(
-                "archive_puts_total",
-                "Segments by what became of writing them: created, adopted, retry, conflict, lock_mismatch.",
-                &["outcome"],
-            ),
+            segment_bytes,
+            records,
+            puts,
             lag: metrics.float_gauges(
                 "archive_lag_seconds",
                 "Age of the oldest record that is read and not archived, by its append.",
@@ -56,6 +92,10 @@ impl Instruments {
                 "archive_write_seconds",
                 "Writing a segment, until its lock is read back.",
                 SECONDS,
+            ),
+            age_max: metrics.float_gauge(
+                "archive_segment_age_max_seconds",
+                "The age at which a segment is written, full or not: a lag of so much is usual.",
             ),
         }
     }
@@ -87,8 +127,8 @@ impl Instruments {
         }
     }
 
-    /// A partition that is not ours any more is not ours to report.
-    pub(crate) fn forget(&self, partition: &TopicPartition) {
+    /// A partition that has come is archived until something says otherwise; one that has gone is not ours to report.
+    pub(crate) fn not_stopped(&self, partition: &TopicPartition) {
         self.stopped.with_label_values(&labels(partition)).set(0);
     }
 

@@ -73,6 +73,8 @@ impl<I: Image> CorrelateTask<I> {
 impl<M: Images> CorrelateStage<M> {
     /// Evaluates `rules`, with the images that `images` gives.
     pub fn new(rules: RuleSet, settings: CorrelateSettings, images: M, now: Stopwatch, metrics: Metrics) -> Self {
+        metrics.begin_at_zero("correlate");
+        metrics.state_limit(settings.memory_bytes_max);
         Self {
             rules,
             settings,

@@ -47,6 +47,8 @@ pub struct MatchTask {
 impl MatchStage {
     /// Evaluates `rules`.
     pub fn new(rules: &RuleSet, settings: MatchSettings, now: Stopwatch, metrics: Metrics) -> Self {
+        metrics.begin_at_zero("match");
+        rules.rules().iter().for_each(|rule| metrics.begin_rule(&rule.id));
         Self {
             matcher: Matcher::new(rules),
             settings,

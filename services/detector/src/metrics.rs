@@ -1,10 +1,12 @@
 use broker::Happened;
 use detection::CorrelateTally;
 use event::{SourcePartition, Timestamp};
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use state::StoreSize;
 
-use crate::tally::Tally;
+use crate::tally::{AlertLabels, Tally};
 
 /// What the detector counts. Both stages count into the same metrics.
 #[derive(Clone)]
@@ -22,6 +24,7 @@ pub struct Metrics {
     rule_watermark: IntGaugeVec,
     state_keys: IntGaugeVec,
     state_bytes: IntGaugeVec,
+    state_limit: IntGauge,
     commit: HistogramVec,
     records: IntCounterVec,
     aborts: IntCounterVec,
@@ -51,6 +54,12 @@ impl Registering<'_> {
         Ok(counters)
     }
 
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
         let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(gauges.clone()))?;
@@ -67,6 +76,8 @@ impl Registering<'_> {
         Ok(commit)
     }
 }
+
+const ALERT_LABELS: [&str; 4] = ["rule", "severity", "status", "tenant"];
 
 /// Upper bounds in seconds: a commit takes milliseconds when all is well, and seconds when it is not.
 const COMMIT_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -106,11 +117,7 @@ impl Metrics {
                 "events that passed a rule's filter but lack a field it groups by",
                 &["rule"],
             )?,
-            alerts: new.counters(
-                "tidewatch_detector_alerts_total",
-                "alert records",
-                &["rule", "severity", "status"],
-            )?,
+            alerts: new.counters("tidewatch_detector_alerts_total", "alert records", &ALERT_LABELS)?,
             facts: new.counters(
                 "tidewatch_detector_fact_entries_total",
                 "fact entries by what became of them",
@@ -132,6 +139,10 @@ impl Metrics {
                 "bytes of keys and values held in memory",
                 &["partition"],
             )?,
+            state_limit: new.gauge(
+                "tidewatch_detector_state_limit_bytes",
+                "bytes of keys and values that one partition may hold in memory; beyond, they are read from disk",
+            )?,
             commit: new.commits()?,
             records: new.counters(
                 "tidewatch_detector_records_committed_total",
@@ -145,6 +156,23 @@ impl Metrics {
             )?,
             partitions: new.gauges("tidewatch_detector_partitions", "partitions owned", &["stage", "state"])?,
         })
+    }
+
+    /// Series of a stage that can be named before anything happens begin at zero, so that the first is an increase.
+    pub(crate) fn begin_at_zero(&self, stage: &str) {
+        self.committed(Tally::default());
+        self.commit.with_label_values(&[stage]);
+        self.records.with_label_values(&[stage]);
+        self.aborts.with_label_values(&[stage]);
+        for state in ["running", "restoring"] {
+            self.partitions.with_label_values(&[stage, state]);
+        }
+    }
+
+    /// The series of a rule in force begin at zero too.
+    pub(crate) fn begin_rule(&self, rule: &str) {
+        self.rule_matches.with_label_values(&[rule]);
+        self.rule_missing_key.with_label_values(&[rule]);
     }
 
     /// Shows what is committed.
@@ -173,12 +201,18 @@ impl Metrics {
             ("unknown_rule", unknown_rule),
             ("forgotten", forgotten),
         ];
-        for (outcome, count) in outcomes.into_iter().filter(|(_, count)| *count > 0) {
+        for (outcome, count) in outcomes {
             self.facts.with_label_values(&[outcome]).inc_by(count);
         }
-        for ((rule, severity, status), count) in &tally.alerts {
+        for (labels, count) in &tally.alerts {
+            let AlertLabels {
+                rule,
+                severity,
+                status,
+                tenant,
+            } = labels;
             self.alerts
-                .with_label_values(&[rule.as_str(), severity, status])
+                .with_label_values(&[rule.as_str(), severity, status, tenant])
                 .inc_by(*count);
         }
     }
@@ -202,6 +236,11 @@ impl Metrics {
         let partition = partition.to_string();
         self.state_keys.with_label_values(&[&partition]).set(gauge(size.keys));
         self.state_bytes.with_label_values(&[&partition]).set(gauge(size.bytes));
+    }
+
+    /// The setting that [`Metrics::state`] is to be measured by.
+    pub(crate) fn state_limit(&self, bytes: usize) {
+        self.state_limit.set(gauge(bytes));
     }
 
     /// The partition is not ours any more, nor is its memory. Its watermark stays: of all that processes last knew the
@@ -252,6 +291,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_can_be_named_beforehand_begins_at_zero() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).expect("an empty registry takes them");
+        metrics.begin_at_zero("match");
+        metrics.begin_rule("r");
+        let series = |name: &str| {
+            let families = registry.gather();
+            let family = families.iter().find(|family| family.name() == name).cloned();
+            family.map_or(0, |family| family.get_metric().len())
+        };
+        let labelled = [
+            "fact_entries",
+            "rule_matches",
+            "rule_missing_key",
+            "aborts",
+            "records_committed",
+        ];
+        let found = labelled.map(|name| series(&format!("tidewatch_detector_{name}_total")));
+        assert_eq!(found, [5, 1, 1, 1, 1]);
+        assert_eq!(series("tidewatch_detector_partitions"), 2);
+        assert_eq!(series("tidewatch_detector_commit_seconds"), 1);
+    }
+
+    #[test]
     fn memory_goes_with_its_partition_and_the_watermark_stays() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("an empty registry takes them");
@@ -260,7 +323,7 @@ mod tests {
             let with_series = families.iter().filter(|family| !family.get_metric().is_empty());
             let names = with_series.map(|family| family.name().to_owned());
             names
-                .filter(|name| name.contains("_state_") || name.contains("watermark"))
+                .filter(|name| !name.contains("_limit_") && (name.contains("_state_") || name.contains("watermark")))
                 .collect()
         };
         metrics.state(

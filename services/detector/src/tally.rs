@@ -13,8 +13,17 @@ pub(crate) struct Tally {
     pub(crate) dead_letters: u64,
     pub(crate) rules: BTreeMap<String, RuleTally>,
     pub(crate) facts: CorrelateTally,
-    /// By rule, severity and status.
-    pub(crate) alerts: BTreeMap<(String, &'static str, &'static str), u64>,
+    pub(crate) alerts: BTreeMap<AlertLabels, u64>,
+}
+
+/// What alerts are counted by. Of all these there are few: rules and tenants are named by operators, tenants in the
+/// settings of the doors, never in the bytes of a producer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AlertLabels {
+    pub(crate) rule: String,
+    pub(crate) severity: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) tenant: String,
 }
 
 impl Tally {
@@ -34,7 +43,12 @@ impl Tally {
 
     fn alerts(&mut self, alerts: &[Alert]) {
         for alert in alerts {
-            let labels = (alert.rule_id.clone(), alert.severity.as_str(), alert.status.as_str());
+            let labels = AlertLabels {
+                rule: alert.rule_id.clone(),
+                severity: alert.severity.as_str(),
+                status: alert.status.as_str(),
+                tenant: alert.tenant.clone(),
+            };
             *self.alerts.entry(labels).or_default() += 1;
         }
     }

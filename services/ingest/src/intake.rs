@@ -45,6 +45,8 @@ pub(crate) struct Admitted {
 pub(crate) struct Tally {
     accepted: BTreeMap<String, u64>,
     rejected: BTreeMap<(&'static str, Reason), u64>,
+    /// The accepted ones by the topic they go to.
+    topics: BTreeMap<Arc<str>, u64>,
     notes: BTreeMap<Note, u64>,
     bytes: u64,
 }
@@ -119,7 +121,8 @@ impl Intake {
         })
     }
 
-    fn route(&self, event: &Event) -> Output {
+    /// The record of an event.
+    pub(crate) fn route(&self, event: &Event) -> Output {
         let destination = &self.events[&event.tier()];
         let (topic, partitions) = (destination.topic.clone(), destination.partitions);
         Output::keyed(topic, partitions, event.key().as_bytes(), event.encode())
@@ -156,12 +159,15 @@ fn head(bytes: &[u8], length: usize) -> &[u8] {
 }
 
 impl Tally {
-    pub(crate) fn admitted(&mut self, entry: &[u8], format: String, notes: &[Note]) {
-        *self.accepted.entry(format).or_default() += 1;
-        for note in notes {
-            *self.notes.entry(*note).or_default() += 1;
+    /// Gives back the record to write.
+    pub(crate) fn admitted(&mut self, entry: &[u8], admitted: Admitted) -> Output {
+        *self.accepted.entry(admitted.format).or_default() += 1;
+        *self.topics.entry(admitted.output.topic.clone()).or_default() += 1;
+        for note in admitted.notes {
+            *self.notes.entry(note).or_default() += 1;
         }
         self.bytes += entry.len() as u64;
+        admitted.output
     }
 
     pub(crate) fn rejected(&mut self, entry: &[u8], rejection: &Rejection) {
@@ -170,8 +176,12 @@ impl Tally {
         self.bytes += entry.len() as u64;
     }
 
-    /// Counts it: everything is written.
-    pub(crate) fn written(&self, metrics: &Metrics) {
+    /// Counts it: everything is written. All of it came through one door, of one tenant.
+    pub(crate) fn written(&self, metrics: &Metrics, door: &str, tenant: &str) {
+        for (topic, count) in &self.topics {
+            metrics.written(door, tenant, topic, *count);
+        }
+        metrics.written(door, tenant, topic::DEAD_LETTERS, self.rejected.values().sum());
         for (format, count) in &self.accepted {
             metrics.events(format, Outcome::Accepted, *count);
         }

@@ -10,10 +10,12 @@
 //! - an accepted event is written. Anything else than 200 means: unknown, ask again, the ids stay the same;
 //! - a body that comes again within ten minutes of its receipt is answered with that receipt and written once, if
 //!   each of its entries can be told from every other;
-//! - every partition of `events.*` gets a record a second: a heartbeat where this process wrote nothing else.
+//! - every partition of `events.*` gets a record a second: a heartbeat where this process wrote nothing else;
+//! - once a minute a synthetic attack, the canary, goes the way of every event.
 //!
 //! Nothing here reads `X-Forwarded-For`, the headers of a record, or a tenant in a body.
 
+mod canary;
 mod heartbeat;
 mod http;
 mod intake;
@@ -33,9 +35,11 @@ use event::Timestamp;
 use service::Stop;
 use tokio::net::TcpListener;
 
+use canary::Canaries;
 use heartbeat::{Activity, Heartbeats};
 use http::HttpDoor;
 use intake::Intake;
+use metrics::HTTP_DOOR;
 pub use metrics::Metrics;
 pub use settings::{ApiKey, HttpSettings, IngestSettings, TopicSettings};
 pub use topic_door::{TopicDoor, TopicTask};
@@ -85,6 +89,12 @@ impl Ingest {
         clocks: Clocks,
     ) -> Result<Self, Error> {
         let intake = Intake::new(&*publisher, settings.limits.clone())?;
+        for key in &settings.api_keys {
+            metrics.begin_door(HTTP_DOOR, &key.tenant);
+        }
+        for topic in &settings.topics {
+            metrics.begin_door(&topic.topic, &topic.tenant);
+        }
         let activity = Activity::new(intake.event_partitions(), (clocks.stopwatch)());
         Ok(Self {
             settings,
@@ -109,6 +119,12 @@ impl Ingest {
     pub async fn write_heartbeats(&self, stop: &Stop) {
         let heartbeats = Heartbeats::new(self);
         heartbeats.run(stop).await;
+    }
+
+    /// Writes canaries until a stop is requested, in the name of `instance`, which no other process has.
+    pub async fn write_canaries(&self, stop: &Stop, instance: &str) {
+        let canaries = Canaries::new(self, instance);
+        canaries.run(stop).await;
     }
 
     /// A worker of the topic door, for a thread of its own. `session` is a place in [`TOPIC_GROUP`] for the topics of

@@ -1,17 +1,21 @@
 use std::time::Duration;
 
 use broker::Happened;
-use event::Reason;
+use event::{Reason, topic};
 use formats::Note;
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use service::metrics::{self, SECONDS};
 
 use crate::keys::Unauthorized;
+
+/// The door that is no topic, as the label `door` calls it.
+pub(crate) const HTTP_DOOR: &str = "http";
 
 /// What the doors count.
 #[derive(Clone)]
 pub struct Metrics {
     events: IntCounterVec,
+    written: IntCounterVec,
     dead_letters: IntCounterVec,
     notes: IntCounterVec,
     requests: IntCounterVec,
@@ -27,6 +31,7 @@ pub struct Metrics {
     pub(crate) receipts_forgotten: IntCounter,
     commit_seconds: Histogram,
     aborts: IntCounter,
+    canary_interval: Gauge,
     pub(crate) partitions: IntGauge,
 }
 
@@ -50,6 +55,11 @@ impl Metrics {
                 "ingest_events_total",
                 "Entries, by the format they were read as and what became of them.",
                 &["format", "outcome"],
+            ),
+            written: metrics.counters(
+                "ingest_entries_written_total",
+                "Entries written: the door they came through (http, or a topic), whose they are, and where they went.",
+                &["door", "tenant", "topic"],
             ),
             dead_letters: metrics.counters(
                 "ingest_dead_letters_total",
@@ -102,6 +112,10 @@ impl Metrics {
                 "ingest_aborts_total",
                 "Transactions of the topic door that were not committed.",
             ),
+            canary_interval: metrics.float_gauge(
+                "ingest_canary_interval_seconds",
+                "How often a canary is written; 0 if none is.",
+            ),
             partitions: metrics.gauge("ingest_partitions", "Partitions that the topic door owns."),
         };
         new.begin_at_zero();
@@ -123,6 +137,13 @@ impl Metrics {
         }
     }
 
+    /// Doors and tenants are named by the settings.
+    pub(crate) fn begin_door(&self, door: &str, tenant: &str) {
+        for topic in topic::EVENTS.into_iter().chain([topic::DEAD_LETTERS]) {
+            self.written(door, tenant, topic, 0);
+        }
+    }
+
     pub(crate) fn events(&self, format: &str, outcome: Outcome, count: u64) {
         let outcome = match outcome {
             Outcome::Accepted => "accepted",
@@ -130,6 +151,18 @@ impl Metrics {
             Outcome::Unknown => "unknown",
         };
         self.events.with_label_values(&[format, outcome]).inc_by(count);
+    }
+
+    pub(crate) fn written(&self, door: &str, tenant: &str, topic: &str, count: u64) {
+        self.written.with_label_values(&[door, tenant, topic]).inc_by(count);
+    }
+
+    /// Canaries are written from now on.
+    pub(crate) fn canaries(&self, interval: Duration) {
+        self.canary_interval.set(interval.as_secs_f64());
+        for outcome in [Outcome::Accepted, Outcome::Unknown] {
+            self.events(event::canary::FORMAT, outcome, 0);
+        }
     }
 
     pub(crate) fn dead_letters(&self, reason: Reason, count: u64) {

@@ -72,8 +72,7 @@ impl TopicDoor {
         let choice = task.settings.format;
         match self.intake.admit(choice, entry, context, |_| id(&task.place, at)) {
             Ok(admitted) => {
-                task.tally.admitted(entry, admitted.format, &admitted.notes);
-                effects.outputs.push(admitted.output);
+                effects.outputs.push(task.tally.admitted(entry, admitted));
             }
             Err(rejection) => self.set_aside(task, entry, at, &rejection, context, effects),
         }
@@ -171,7 +170,8 @@ impl Stage for TopicDoor {
     }
 
     fn committed(&mut self, task: &mut TopicTask, _: Option<Offset>) -> Result<(), Error> {
-        std::mem::take(&mut task.tally).written(&self.metrics);
+        let TopicSettings { topic, tenant, .. } = &*task.settings;
+        std::mem::take(&mut task.tally).written(&self.metrics, topic, tenant);
         let written = std::mem::take(&mut task.written);
         self.activity.written(&written, (self.clocks.stopwatch)());
         Ok(())

@@ -16,6 +16,7 @@ use crate::heartbeat::Activity;
 use crate::http::answer::{Receipt, Refusal, Rejected};
 use crate::http::body::{Encoding, Room, unpack};
 use crate::intake::{Intake, Tally};
+use crate::metrics::HTTP_DOOR;
 use crate::outage::Outage;
 use crate::receipts::{Digest, Receipts, Seen};
 use crate::{Clocks, Ingest, Metrics};
@@ -49,6 +50,7 @@ pub(crate) struct Received {
 
 /// A request that is read.
 struct Batch {
+    tenant: Arc<str>,
     outputs: Vec<Output>,
     tally: Tally,
     accepted: usize,
@@ -125,6 +127,7 @@ impl Delivery {
             nonce,
         };
         let mut batch = Batch {
+            tenant: tenant.clone(),
             outputs: Vec::with_capacity(entries.len()),
             tally: Tally::default(),
             accepted: 0,
@@ -142,8 +145,7 @@ impl Delivery {
                 Ok(admitted) => {
                     batch.accepted += 1;
                     is_identifiable &= admitted.identifiable;
-                    batch.tally.admitted(entry, admitted.format, &admitted.notes);
-                    batch.outputs.push(admitted.output);
+                    batch.outputs.push(batch.tally.admitted(entry, admitted));
                 }
                 Err(rejection) => {
                     batch.tally.rejected(entry, &rejection);
@@ -172,7 +174,7 @@ impl Delivery {
             batch.tally.unknown(&self.metrics);
             return Err(refusal);
         }
-        batch.tally.written(&self.metrics);
+        batch.tally.written(&self.metrics, HTTP_DOOR, &batch.tenant);
         Ok(Receipt::new(batch.accepted, &batch.rejected, (self.clocks.wall)()))
     }
 

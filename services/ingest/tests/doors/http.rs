@@ -108,6 +108,8 @@ async fn a_bad_entry_in_the_middle() {
         ("acme", "http 127.0.0.1 entry 1")
     );
     assert_eq!(door.metric(r#"dead_letters_total{reason="invalid"}"#), 1.0);
+    let written = r#"entries_written_total{door="http",tenant="acme",topic="dead-letters"}"#;
+    assert_eq!(door.metric(written), 2.0);
     assert_eq!(door.metric(r#"events_total{format="unknown",outcome="rejected"}"#), 1.0);
 }
 
@@ -191,6 +193,11 @@ async fn the_tenant_is_that_of_the_key() {
     let (status, _) = answer(request.header("x-api-key", "the-key-of-globex-for-tests")).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(door.events().iter().filter(|event| event.tenant == "globex").count(), 1);
+    for (tenant, count) in [("acme", 1.0), ("globex", 1.0)] {
+        let written = |topic| format!(r#"entries_written_total{{door="http",tenant="{tenant}",topic="{topic}"}}"#);
+        assert_eq!(door.metric(&written("events.access")), count, "{tenant}");
+        assert_eq!(door.metric(&written("dead-letters")), 0.0, "{tenant}");
+    }
 }
 
 /// H22: a forged address is not in any record.

@@ -145,6 +145,10 @@ fn records_of_all_sorts() {
         metric(&doors.metrics, r#"events_total{format="json",outcome="accepted"}"#),
         3.0
     );
+    for (topic, count) in [("events.access", 3.0), ("events.security", 1.0), ("dead-letters", 6.0)] {
+        let written = format!(r#"entries_written_total{{door="raw",tenant="default",topic="{topic}"}}"#);
+        assert_eq!(metric(&doors.metrics, &written), count, "{topic}");
+    }
     assert!(metric(&doors.metrics, "commit_seconds_count") >= 1.0);
     for topic in event::topic::EVENTS {
         assert!(

@@ -12,6 +12,19 @@ use service::metrics::Metrics;
 /// A worker that is further behind is not ready: it would answer for yesterday.
 const LAG_READY_MAX: u64 = 10_000;
 
+/// The words that failed transactions are counted by. Each begins at zero, so that the first of them is an increase.
+const KINDS: [&str; 6] = [
+    "aborted",
+    "fenced",
+    "unavailable",
+    "overloaded",
+    "refused",
+    "misconfigured",
+];
+
+/// What a client says when brokers go away, as its errors are counted by; others appear with their first.
+const CODES: [&str; 2] = ["AllBrokersDown", "BrokerTransportFailure"];
+
 /// Watches one worker.
 pub(crate) struct Watch {
     readiness: Readiness,
@@ -26,17 +39,25 @@ impl Watch {
     pub(crate) fn new(metrics: &Metrics, readiness: Readiness) -> Self {
         readiness.not_ready("no partition is assigned yet");
         let place = ["topic", "partition"];
+        let failed = metrics.counters(
+            "kafka_failed_transactions_total",
+            "transactions that were not committed",
+            &["kind"],
+        );
+        let errors = metrics.counters("kafka_client_errors_total", "errors of the client", &["code"]);
+        for code in CODES {
+            errors.with_label_values(&[code]).inc_by(0);
+        }
+        for kind in KINDS {
+            failed.with_label_values(&[kind]).inc_by(0);
+        }
         Self {
             readiness,
             lags: Mutex::default(),
             lag: metrics.gauges("kafka_lag_records", "committed records that are not polled yet", &place),
             position: metrics.gauges("kafka_position", "the next record to be polled", &place),
-            errors: metrics.counters("kafka_client_errors_total", "errors of the client", &["code"]),
-            failed: metrics.counters(
-                "kafka_failed_transactions_total",
-                "transactions that were not committed",
-                &["kind"],
-            ),
+            errors,
+            failed,
         }
     }
 
