@@ -92,8 +92,8 @@ t.dashboard(
         runbooks=['TidewatchRouteFailing'],
       ),
       t.lines(
-        'Alerts with open deliveries',
-        'By process. Together with the limit alerter.open_records_max it tells how long a destination may still be away.',
+        'Alerts with open deliveries, by process',
+        'Alerts whose deliveries have not all ended. How steeply it rises tells how long a destination may still be away before alerter.open_records_max is reached.',
         [t.target('sum by (instance) (tidewatch_alerter_open_records{%s})' % t.filter, '{{instance}}')],
         runbooks=['TidewatchAlerterFull'],
       ),

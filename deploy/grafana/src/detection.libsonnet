@@ -1,8 +1,8 @@
 // Which rules match and alert, on what, and how fast; what could not be counted.
 local t = import 'tidewatch.libsonnet';
 
-local alerts(status) = 'tidewatch_detector_alerts_total{%s, rule=~"$rule", severity=~"$severity", tenant=~"$tenant"%s}' % [t.filter, if status == '' then '' else ', status="%s"' % status];
-local rules = '%s, rule=~"$rule"' % t.filter;
+local alerts(status) = 'tidewatch_detector_alerts_total{%s, rule=~"$rule", severity=~"$severity", tenant=~"$tenant"%s}' % [t.attacks, if status == '' then '' else ', status="%s"' % status];
+local rules = '%s, rule=~"$rule"' % t.attacks;
 local rate(by, series) = 'sum by (%s) (rate(%s[$__rate_interval]))' % [by, series];
 
 t.dashboard(
@@ -11,8 +11,8 @@ t.dashboard(
   'What the rules find: matches and alerts by rule, severity and tenant; facts and what became of them; how long a commit, and so every alert, takes.',
   [
     t.variable.fixed('severity', 'Severity', 'Of the alert. Matches have none: they are filtered by rule.', ['critical', 'high', 'medium', 'low']),
-    t.variable.label('tenant', 'Tenant', 'Whose events led to the alert. Matches are counted by rule alone.', 'tidewatch_detector_alerts_total{namespace=~"$namespace"}'),
-    t.variable.label('rule', 'Rule', 'The rule, by its id.', 'tidewatch_detector_rule_matches_total{namespace=~"$namespace"}'),
+    t.variable.label('tenant', 'Tenant', 'Whose events led to the alert. Matches are counted by rule alone.', 'tidewatch_detector_alerts_total{%s}' % t.attacks),
+    t.variable.label('rule', 'Rule', 'The rule, by its id.', 'tidewatch_detector_rule_matches_total{%s}' % t.attacks),
   ],
   [
     t.row('Alerts', [
@@ -40,7 +40,7 @@ t.dashboard(
       t.stat(
         'Rules in force',
         'How many rules this detector evaluates. Detectors with different rule files give wrong results.',
-        [t.target('count(count by (rule) (tidewatch_detector_rule_matches_total{%s}))' % t.filter, 'rules')],
+        [t.target('count(count by (rule) (tidewatch_detector_rule_matches_total{%s}))' % t.attacks, 'rules')],
         limits=t.low(1),
       ),
       t.stat(
@@ -86,12 +86,14 @@ t.dashboard(
         ],
         height=9,
         sort='opened',
+        runbooks=['TidewatchRuleSilent'],
       ),
       t.lines(
         'Matches by rule',
         'Events that passed the filter of a rule. A rule that fell to zero and used to match has lost its producer, or its field.',
         [t.target(rate('rule', 'tidewatch_detector_rule_matches_total{%s}' % rules), '{{rule}}')],
         unit='eps',
+        runbooks=['TidewatchRuleSilent'],
       ),
       t.bars(
         'Matches without a key',
@@ -108,7 +110,7 @@ t.dashboard(
         width=8,
       ),
       t.bars(
-        'Facts not counted',
+        'Facts not counted, by outcome',
         'late: older than the lateness of their rule, and kept in late-facts. forgotten: a limit of events for one key acted. unknown_rule: detectors run with different rule files. Bad: any.',
         [t.target('sum by (outcome) (increase(tidewatch_detector_fact_entries_total{%s, outcome=~"late|unknown_rule|forgotten"}[$__rate_interval]))' % t.filter, '{{outcome}}')],
         width=8,

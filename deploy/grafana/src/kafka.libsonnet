@@ -13,7 +13,7 @@ t.dashboard(
     t.variable.label('topic', 'Topic', 'A topic that a service reads, without the prefix.', 'tidewatch_kafka_position{namespace=~"$namespace", job=~"$job"}'),
   ],
   [
-    t.row('Lag', [
+    t.row('Reading', [
       t.stat(
         'Lag',
         'Committed records that are not polled yet, of all partitions chosen.',
@@ -87,7 +87,7 @@ t.dashboard(
       ),
       t.bars(
         'Client errors by code',
-        "Errors of the client, by librdkafka's code. Empty is good. _TRANSPORT and _ALL_BROKERS_DOWN: the network or the brokers; _AUTHENTICATION: credentials.",
+        'Errors of the client, by its code. Zero is good. BrokerTransportFailure and AllBrokersDown: the network or the brokers; Authentication: credentials.',
         [t.target('sum by (job, code) %s' % t.grown('tidewatch_kafka_client_errors_total{%s}' % t.process, '$__rate_interval'), '{{job}} {{code}}')],
         runbooks=['TidewatchCommitsFailing'],
       ),

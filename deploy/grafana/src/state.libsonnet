@@ -1,8 +1,6 @@
 // What the detectors hold in memory, how they recover, and what the processes use.
 local t = import 'tidewatch.libsonnet';
 
-local stage(metric) = '%s{%s}' % [metric, t.process];
-
 t.dashboard(
   'state',
   'State and recovery',
@@ -32,12 +30,13 @@ t.dashboard(
         width=6,
       ),
       t.stat(
-        'State in memory',
-        'Bytes of keys and values in memory; the rest is on disk.',
-        [t.target('sum(tidewatch_detector_state_bytes{%s})' % t.process, 'bytes')],
-        unit='bytes',
+        'Fullest partition',
+        'Bytes of keys and values in memory of the fullest partition, of what it may hold (detector.partition_memory_max). Beyond, keys are read from disk, which is slower. Bad: over 80 % for long.',
+        [t.target('max(tidewatch_detector_state_bytes{%s} / on (namespace, job, instance) group_left () tidewatch_detector_state_limit_bytes{%s})' % [t.process, t.process], 'of the limit')],
+        unit='percentunit',
         width=6,
-        decimals=1,
+        decimals=0,
+        limits=t.warn(0.6, 0.8),
         runbooks=['TidewatchStateHigh'],
       ),
       t.lines(
@@ -47,10 +46,12 @@ t.dashboard(
       ),
       t.lines(
         'Bytes by partition',
-        'Bytes of state in memory, by partition of facts. Above detector.partition_memory_max (256 MiB) what is on disk is evicted; bad: it stays above.',
-        [t.target('sum by (partition) (tidewatch_detector_state_bytes{%s})' % t.process, 'facts/{{partition}}')],
+        'Bytes of state in memory, by partition of facts, and what one may hold (detector.partition_memory_max). Bad: near the limit for long.',
+        [
+          t.target('sum by (partition) (tidewatch_detector_state_bytes{%s})' % t.process, 'facts/{{partition}}'),
+          t.target('min(tidewatch_detector_state_limit_bytes{%s})' % t.process, 'limit of each'),
+        ],
         unit='bytes',
-        limits=t.warn(256 * 1024 * 1024, 512 * 1024 * 1024),
         runbooks=['TidewatchStateHigh'],
       ),
     ]),

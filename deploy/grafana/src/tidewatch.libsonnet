@@ -34,8 +34,11 @@ local link(title, url, tooltip) = {
   // The same for what exists in every process.
   process: 'namespace=~"$namespace", job=~"$job", instance=~"$instance"',
 
+  // Alerts but those of canaries, which are no attacks and of which nobody is told.
+  attacks: 'namespace=~"$namespace", rule!="tidewatch_canary"',
+
   // An expression, but only of the processes of one service. Their job may be called anything.
-  of(service, expr):: '(%s) * on (job, instance) group_left () max by (job, instance) (tidewatch_build_info{service="%s"})' % [expr, service],
+  of(service, expr):: '(%s) * on (namespace, job, instance) group_left () max by (namespace, job, instance) (tidewatch_build_info{service="%s"})' % [expr, service],
 
   // How much a counter grew whose series appear with their first count, as those with a label that nobody can
   // name beforehand: `increase` alone does not see how such a series began, and an alert that happened once would
@@ -136,8 +139,8 @@ local link(title, url, tooltip) = {
     },
 
   // Counts of the intervals: what happens seldom is lost in a rate.
-  bars(title, description, targets, unit='short', width=12, height=8, runbooks=[])::
-    self.lines(title, description, targets, unit, width, height, stacked=true, runbooks=runbooks) + {
+  bars(title, description, targets, unit='short', width=12, height=8, runbooks=[], stacked=true)::
+    self.lines(title, description, targets, unit, width, height, stacked=stacked, runbooks=runbooks) + {
       fieldConfig+: { defaults+: {
         decimals: 0,
         custom+: { drawStyle: 'bars', fillOpacity: 70, lineWidth: 0 },

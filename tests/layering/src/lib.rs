@@ -3,6 +3,8 @@
 //! - `layers.rs`: who may depend on whom, and on which crates of others;
 //! - `bans.rs`: the clippy files that keep the pure crates pure;
 //! - `supply.rs`: licences and sources of everything that is linked;
+//! - `monitoring.rs`: metrics, the alerts that ask for them, and the runbook;
+//! - `dashboards.rs`: what makes a dashboard whole;
 //! - `tidy.rs`: what no compiler looks at.
 //!
 //! They see the working tree as git does: tracked files, and new ones that are not ignored.
