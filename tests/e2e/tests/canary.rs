@@ -35,7 +35,10 @@ fn come_through(services: &Services) {
     let age = seconds_now() - services.alerter.metric(LAST);
     println!("the newest canary that came through was written {age:.2} s ago");
     assert!((0.0..5.0).contains(&age), "{age} s ago");
+    // What two alerts measure by.
     assert_eq!(services.ingest.metric("tidewatch_ingest_canary_interval_seconds"), 1.0);
+    let limit = "tidewatch_detector_state_limit_bytes";
+    assert_eq!(services.detector.metric(limit), f64::from(256 << 20));
 }
 
 /// While no detector runs the gauge stands still, though canaries are written; then it catches up.
