@@ -26,10 +26,10 @@ build() { # build NAME: deploy/dev/images/NAME/Dockerfile, with what was put int
 
 make_debian() {
     have debootstrap || fail "debootstrap is not installed"
-    download "Debian's base system" debootstrap --variant=minbase bookworm "$context/root"
+    download "Debian's base system" debootstrap --variant=minbase bookworm "$context/system"
     # Packages for the image and no more: what the official slim image leaves out as well.
-    rm -rf "$context"/root/var/{cache/apt,lib/apt/lists}/* "$context"/root/usr/share/{doc,man,locale}/*
-    tar -C "$context/root" -c . | "$docker" import - "$1" >&2
+    rm -rf "$context"/system/var/{cache/apt,lib/apt/lists}/* "$context"/system/usr/share/{doc,man,locale}/*
+    tar -C "$context/system" -c . | "$docker" import - "$1" >&2
 }
 
 # The toolchain of this machine, and its certificates: the official image has its own.

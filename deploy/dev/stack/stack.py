@@ -2,11 +2,13 @@
 """Brings up docker-compose.yml from nothing, attacks it, kills its services one after the other under load, and takes it down.
 
 Usage: stack.py [--keep]      --keep leaves it running
-Needs a Docker engine, docker-compose 1.29 or later, kcat and curl; deploy/dev/images.sh makes images that cannot be pulled.
+Needs a Docker engine, Compose 1.29 or later, and kcat; deploy/dev/images.sh makes images that cannot be pulled.
 An image that is not there and cannot be had is passed over by name. Prints a transcript; the last line is "N passed, M failed".
 Exit: 0 all passed.
 """
 
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -20,6 +22,7 @@ import urllib.request
 from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = "tidewatch-stack-test"
@@ -170,32 +173,41 @@ class Load(threading.Thread):
                 time.sleep(0.3)
 
 
-def s3(stack, method, path, query=""):
-    """Status, headers and body of a signed request."""
-    run = subprocess.run(
-        ["curl", "-sS", "-i", "-X", method, "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", f"tidewatch:{stack.secret('s3_secret_key')}"]
-        + (["--head"] if method == "HEAD" else [])
-        + [f"http://127.0.0.1:{PORTS['S3_PORT']}/tidewatch-archive{path}{query}"],
-        capture_output=True,
-        text=True,
-    )
-    head, _, body = run.stdout.replace("\r", "").partition("\n\n")
-    status = int(head.split()[1]) if head else 0
-    return status, dict(line.lower().split(": ", 1) for line in head.split("\n")[1:] if ": " in line), body
+def s3(stack, method, name="", **query):
+    """Status, headers and body of a request, signed after Signature Version 4 of AWS."""
+    host = f"127.0.0.1:{PORTS['S3_PORT']}"
+    path = "/tidewatch-archive" + (f"/{quote(name, safe='/~')}" if name else "")
+    parameters = "&".join(f"{quote(key, safe='')}={quote(value, safe='~')}" for key, value in sorted(query.items()))
+    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    nothing = hashlib.sha256(b"").hexdigest()
+    headers = {"host": host, "x-amz-content-sha256": nothing, "x-amz-date": moment}
+    names = ";".join(headers)
+    asked = "\n".join([method, path, parameters, *(f"{key}:{value}" for key, value in headers.items()), "", names, nothing])
+    scope = f"{moment[:8]}/us-east-1/s3/aws4_request"
+    key = f"AWS4{stack.secret('s3_secret_key')}".encode()
+    for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(asked.encode()).hexdigest()}"]:
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    headers["authorization"] = f"AWS4-HMAC-SHA256 Credential=tidewatch/{scope},SignedHeaders={names},Signature={key.hex()}"
+    request = urllib.request.Request(f"http://{host}{path}?{parameters}", None, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, dict(answer.headers.items()), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, {}, error.read().decode()
 
 
 def versions(stack, prefix):
     """Names and versions of all objects below a prefix, page by page."""
-    found, marker = [], ""
+    found, marker = [], {}
     while True:
-        status, _, body = s3(stack, "GET", "", f"?prefix={prefix}{marker}&versions=")
+        status, _, body = s3(stack, "GET", **{"versions": "", "prefix": prefix, **marker})
         if status != 200:
-            return found
+            sys.exit(f"the archive cannot be listed: {status} {body}")
         page = re.findall(r"<Version>.*?<Key>(.*?)</Key>.*?<VersionId>(.*?)</VersionId>.*?</Version>", body, re.S)
         found += page
-        if "<IsTruncated>true" not in body or not page:
+        if "<IsTruncated>true" not in body:
             return found
-        marker = f"&key-marker={page[-1][0].replace('+', '%2B').replace('=', '%3D').replace('/', '%2F')}"
+        marker = {"key-marker": page[-1][0], "version-id-marker": page[-1][1]}
 
 
 def come_up(stack):
@@ -241,14 +253,16 @@ def watch(stack):
 
 
 def locked(stack):
-    objects = wait_for("an archived alert", lambda: versions(stack, "tier%3Dalerts/"))
+    objects = wait_for("an archived alert", lambda: versions(stack, "tier=alerts/"))
     check("the archive holds objects of alerts", objects, len(objects or []))
     name, version = (objects or [("", "")])[0]
-    status, head, _ = s3(stack, "HEAD", f"/{name}", f"?versionId={version}")
-    lock = {key: value for key, value in head.items() if key.startswith("x-amz-object-lock")}
-    check("an object is locked for years", lock.get("x-amz-object-lock-mode") == "governance", lock)
-    status, _, body = s3(stack, "DELETE", f"/{name}", f"?versionId={version}")
-    check("nobody deletes it", status == 403, f"{status} {' '.join(re.findall('<Code>(.*?)</Code>', body))}")
+    _, head, _ = s3(stack, "HEAD", name, versionId=version)
+    mode, until = (head.get(f"x-amz-object-lock-{what}", "") for what in ["mode", "retain-until-date"])
+    years = until and (datetime.fromisoformat(until.replace("Z", "+00:00")) - datetime.now(timezone.utc)).days / 365
+    check("an object is locked for seven years", mode == "GOVERNANCE" and years and 6.9 < years < 7.1, f"{mode} until {until}")
+    status, _, body = s3(stack, "DELETE", name, versionId=version)
+    code = " ".join(re.findall("<Code>(.*?)</Code>", body))
+    check("nobody deletes it", (status, code) == (403, "AccessDenied"), f"{status} {code}")
 
 
 def kill_each(stack):
@@ -289,8 +303,8 @@ def nothing_lost_or_repeated(attackers):
 def manifests(stack, tier, source):
     """What the archive says it holds of a topic, by partition, in the order of offsets."""
     found = {}
-    for name, version in versions(stack, f"manifest/{tier}/{source}%2B"):
-        status, _, body = s3(stack, "GET", f"/{name.replace('+', '%2B')}", f"?versionId={version}")
+    for name, version in versions(stack, f"manifest/{tier}/{source}+"):
+        status, _, body = s3(stack, "GET", name, versionId=version)
         manifest = json.loads(body)
         found.setdefault(manifest["partition"], []).append(manifest)
     return {partition: sorted(those, key=lambda manifest: manifest["first_offset"]) for partition, those in found.items()}
