@@ -28,7 +28,8 @@ put webhook_secret "whsec_$(random 32)"
 put slack_url 'https://hooks.slack.invalid/services/replace-me'
 put pagerduty_routing_key 'replace-me'
 put webhook_url 'https://alerts.invalid/replace-me'
-# Where Alertmanager reports that Tidewatch itself is in trouble.
-put alertmanager_url 'https://alerts.invalid/replace-me'
+# Where Alertmanager tells that Tidewatch itself is in trouble, once its receivers are filled in.
+put alertmanager_url 'https://hooks.slack.invalid/services/replace-me'
+put alertmanager_pagerduty_key 'replace-me'
 
 echo "$secrets holds $(find "$secrets" -type f | wc -l) secrets; the API key of the HTTP door is in $secrets/api_key" >&2

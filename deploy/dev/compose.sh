@@ -70,9 +70,9 @@ routes_are_right() {
     grep -q '^    pager:$' "$scratch/routes.yml" || { echo "no route was uncommented"; return 1; }
     "$binary" config check "$scratch/routes.yml"
 }
-every_secret_is_mounted() { # that the configuration names, by some service
+every_secret_is_mounted() { # that a configuration names, by some service
     local name missing=
-    for name in $(grep -oE '/run/secrets/[a-z0-9_]+' deploy/compose/tidewatch.yml | sort -u); do
+    for name in $(grep -ohE '/run/secrets/[a-z0-9_]+' deploy/compose/tidewatch.yml deploy/alertmanager/alertmanager.yml | sort -u); do
         grep -qE "secrets: \[.*${name##*/}.*\]" docker-compose.yml || missing+=" $name"
     done
     [ -z "$missing" ] || { echo "no service mounts:$missing"; return 1; }
@@ -93,7 +93,7 @@ check "init.sh leaves secrets as they are, for their owner" secrets_are_kept
 check ".env.example explains every variable, with its default" every_variable_is_explained
 check "the configuration is right" configuration_is_right
 check "so it is with every route that is commented out" routes_are_right
-check "every secret that the configuration names is mounted" every_secret_is_mounted
+check "every secret that a configuration names is mounted" every_secret_is_mounted
 check "what is mounted is there" mounts_exist
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
