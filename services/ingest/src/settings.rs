@@ -102,6 +102,10 @@ const API_KEYS: &str = "\
   #tenant: shop
 ";
 
+/// What the canary is.
+const CANARY: &str =
+    "a synthetic attack that must become an alert, and tells nobody: the alert rule TidewatchCanaryMissing watches it";
+
 /// What an operator may write as `topics`.
 const TOPICS: &str = "\
 #- topic: raw
@@ -196,7 +200,7 @@ impl IngestSettings {
                 )
                 .range(Duration::from_millis(100)..=Duration::from_secs(5))
                 .default(default.heartbeat_interval),
-            canary_interval: reader.section("canary", "a synthetic attack that must become an alert", read_canary),
+            canary_interval: reader.section("canary", CANARY, read_canary),
             limits: reader.section("limits", "what an entry may hold, at every door", read_limits),
         };
         let (body, in_flight) = (settings.http.body_bytes, settings.http.in_flight_bytes);
@@ -316,7 +320,7 @@ fn read_canary(reader: &mut Reader<'_>) -> Duration {
         _ => Err("must be from 1s to 1h, or 0s for none".to_owned()),
     };
     reader
-        .duration("interval", "how often one is written; 0s for none")
+        .duration("interval", "how often one is written, from 1s to 1h; 0s for none")
         .accept(sensible)
         .default(IngestSettings::default().canary_interval)
 }
@@ -373,7 +377,7 @@ fn read_topic(reader: &mut Reader<'_>) -> TopicSettings {
     let read_as = reader.text("format", "how records are read; auto looks at each");
     let read_as = read_as.one_of(&formats).default(Choice::Auto.name());
     let times = reader.text("zone", "the time zone of times that name none");
-    let times = times.accept(zone).default("UTC");
+    let times = times.accept(zone).example("Europe/Berlin").default("UTC");
     TopicSettings {
         topic,
         // What cannot be read has been reported above, and such settings are never handed out.

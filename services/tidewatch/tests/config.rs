@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -240,6 +241,111 @@ fn every_key_can_be_a_variable() {
     keys.extend(shown(&[&file], &variables));
     for (path, variable) in expected {
         assert_eq!(keys.get(&path).map(|(_, origin)| origin), Some(&variable), "{path}");
+    }
+}
+
+/// Files below a folder whose names end so.
+fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, endings));
+        } else if endings.iter().any(|ending| path.to_str().unwrap().ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Whether the words, as `kafka`, `tls`, are those of a key or of a section that it stands in.
+fn is_key(words: &[&str], keys: &[Described]) -> bool {
+    keys.iter().any(|key| {
+        let (section, leaf) = key.path.rsplit_once('.').unwrap();
+        let known: Vec<&str> = section.split('.').chain([leaf]).collect();
+        let names = |(word, known): (&&str, &&str)| {
+            *known == "NAME"
+                || word == known
+                || known.strip_suffix("[0]") == Some(word)
+                || (*known == leaf && **word == key.example.0)
+        };
+        words.len() <= known.len() && words.iter().zip(&known).all(names)
+    })
+}
+
+/// The keys that a text names: `kafka.tls` in Markdown, `TIDEWATCH_KAFKA__TLS` anywhere.
+fn keys_in(text: &str) -> Vec<String> {
+    const SECTIONS: [&str; 7] = [
+        "telemetry",
+        "process",
+        "kafka",
+        "ingest",
+        "detector",
+        "alerter",
+        "archiver",
+    ];
+    let is_plain = |word: &&str| {
+        word.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "._[]".contains(letter))
+    };
+    let codes = text.split('`').skip(1).step_by(2).filter(is_plain);
+    let in_code = codes.filter(|word| word.contains('.') && SECTIONS.contains(&word.split('.').next().unwrap()));
+    let variables = text.split("TIDEWATCH_").skip(1).filter_map(|rest| {
+        let end = rest.find(|letter: char| !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_'));
+        let name = &rest[..end.unwrap_or(rest.len())];
+        (name.contains("__") && !name.ends_with('_')).then(|| name.to_lowercase().replace("__", "."))
+    });
+    in_code.map(str::to_owned).chain(variables).collect()
+}
+
+/// Documents and what is deployed name no key that is gone.
+#[test]
+fn what_names_a_key_names_one_that_there_is() {
+    // Not keys: a topic; and values of the chart, which its own test checks.
+    const OTHERS: [&str; 1] = ["detector.changelog"];
+    let keys = described();
+    let root = Path::new(ROOT);
+    let mut all = files(&root.join("docs"), &[".md"]);
+    all.extend(files(
+        &root.join("deploy"),
+        &[".yml", ".yaml", ".sh", ".env", ".md", ".py", "Dockerfile"],
+    ));
+    all.extend(["README.md", "ARCHITECTURE.md", "docker-compose.yml"].map(|name| root.join(name)));
+    all.retain(|file| !file.ends_with("docs/kubernetes.md"));
+    let mut named = 0;
+    let mut wrong = Vec::new();
+    for file in all {
+        for key in keys_in(&fs::read_to_string(&file).unwrap()) {
+            named += 1;
+            if !is_key(&key.split('.').collect::<Vec<_>>(), &keys) && !OTHERS.contains(&key.as_str()) {
+                wrong.push(format!("{}: {key}", file.display()));
+            }
+        }
+    }
+    assert!(named > 300, "the files were misread: {named}");
+    assert!(wrong.is_empty(), "no such key:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_name_of_no_key_is_found() {
+    let keys = described();
+    for (text, is_right) in [
+        ("`kafka.tls.ca_file`", true),
+        ("`kafka.tls`", true),
+        ("`kafka.tls.ca_fil`", false),
+        ("`alerter.routes.pager.fallback`", true),
+        ("`alerter.routes.pager.fallbck`", false),
+        ("`ingest.topics[0].zone` and `ingest.topics`", true),
+        ("TIDEWATCH_KAFKA__SASL__PASSWORD_FILE=x", true),
+        ("TIDEWATCH_KAFKA__SASL__USER_FILE=x", false),
+        ("${TIDEWATCH_KAFKA__BROKER}", false),
+    ] {
+        let named = keys_in(text);
+        assert!(!named.is_empty(), "{text}");
+        let all_right = named
+            .iter()
+            .all(|key| is_key(&key.split('.').collect::<Vec<_>>(), &keys));
+        assert_eq!(all_right, is_right, "{text}: {named:?}");
     }
 }
 

@@ -1,6 +1,9 @@
-//! Whatever is added to the command line is explained.
+//! Whatever is added to the command line is explained, and documents name only what there is.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use clap::{Command, CommandFactory as _, Parser as _};
 
@@ -100,4 +103,98 @@ fn the_exit_codes_are_those_of_the_operations_guide() {
             );
         }
     }
+}
+
+/// The texts of all documents, by their names.
+fn documents(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(documents(&path));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// The words of a command line up to what a shell makes of it: a comment, a pipe, a file.
+fn words(line: &str) -> Vec<&str> {
+    let ends = |word: &&str| !word.starts_with(['#', '|', '>', '<', '&', ';']);
+    line.split_whitespace().take_while(ends).collect()
+}
+
+/// What does not name a command of the program: a command line of it is in a block, or begins a piece of code.
+fn unknown_commands(text: &str) -> Vec<String> {
+    let all = command();
+    let mut wrong = Vec::new();
+    for (at, piece) in text.split("```").enumerate() {
+        if at % 2 == 1 {
+            let joined = piece.replace("\\\n", " ");
+            let lines = joined.lines().filter(|line| line.starts_with("tidewatch "));
+            wrong.extend(
+                lines
+                    .filter(|line| Cli::try_parse_from(words(line)).is_err())
+                    .map(str::to_owned),
+            );
+            continue;
+        }
+        for code in piece.split('`').skip(1).step_by(2) {
+            let mut command = &all;
+            let named = words(code).into_iter().skip(1).filter(|word| !word.starts_with('-'));
+            // Beyond the last command stand its arguments, or a placeholder.
+            for word in named.take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'))
+            {
+                if !code.starts_with("tidewatch ") || !command.has_subcommands() {
+                    break;
+                }
+                let Some(inner) = command.find_subcommand(word) else {
+                    wrong.push(code.to_owned());
+                    break;
+                };
+                command = inner;
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn documents_name_commands_that_there_are() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let mut all = documents(&root.join("docs"));
+    all.push((
+        "README.md".to_owned(),
+        fs::read_to_string(root.join("README.md")).unwrap(),
+    ));
+    let count: usize = all
+        .iter()
+        .map(|(_, text)| text.matches("tidewatch ").count())
+        .sum();
+    assert!(count > 20, "the documents were misread: {count}");
+    let wrong: Vec<String> = all
+        .iter()
+        .flat_map(|(name, text)| {
+            unknown_commands(text)
+                .into_iter()
+                .map(move |line| format!("{name}: {line}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_command_that_there_is_not_is_found() {
+    for text in [
+        "```sh\ntidewatch scna auth.log\n```",
+        "```sh\ntidewatch topics create --partitons 6\n```",
+        "```sh\ntidewatch topics create \\\n  --partitons 6\n```",
+        "as `tidewatch config chek FILE` says",
+        "as `tidewatch cofig` says",
+    ] {
+        assert_eq!(unknown_commands(text).len(), 1, "{text}");
+    }
+    let right = "```sh\ntidewatch scan auth.log > found # all\ntide watch\n```\n`tidewatch config check FILE` `tidewatch` `tidewatch scan x`";
+    assert_eq!(unknown_commands(right), Vec::<String>::new());
 }
