@@ -67,10 +67,11 @@ need_test() {
     need docker-compose have docker-compose
     need jsonnet eval 'have jsonnet && have jsonnetfmt'
 }
-# The clients of docs/producers, and what runs those that producers.sh downloads; curl and kcat are there already.
+# The clients of docs/producers, what runs those that producers.sh downloads, and jq; curl and kcat are there already.
 need_producers() {
     need nodejs have_node
     need npm have npm
+    need jq have jq
     need python3-venv python3 -c 'import ensurepip, venv'
     need rsyslog test -x /usr/sbin/rsyslogd
     need rsyslog-kafka compgen -G '/usr/lib/*/rsyslog/omkafka.so'

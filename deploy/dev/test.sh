@@ -32,6 +32,7 @@ stage_packages() {
     deploy/dev/packages.sh test
     deploy/dev/grafana.sh fetch
     download "the crates of Cargo.lock" cargo fetch --locked --target "$(rustc -vV | sed -n 's/host: //p')"
+    deploy/dev/producers.sh
     [ -n "${TIDEWATCH_TEST_KAFKA:-}" ] || deploy/dev/kafka-jars.sh
 }
 stage_shell() {

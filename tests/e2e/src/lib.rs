@@ -2,6 +2,7 @@
 
 pub mod expect;
 pub mod log;
+pub mod page;
 pub mod pipeline;
 pub mod process;
 pub mod producer;
