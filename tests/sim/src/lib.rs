@@ -2,12 +2,12 @@
 //! answers, evicts, fences and rebalances, and disks that outlive their processes.
 //!
 //! [`run`] plays one seed and compares what came out with an obviously right reference written apart, and with a
-//! fold of the committed records without any fault. A planted bug ([`Canary`]) must make it find a difference.
+//! fold of the committed records without any fault. A planted bug ([`PlantedBug`]) must make it find a difference.
 
-mod canary;
 mod check;
 mod disk;
 mod faults;
+mod planted_bug;
 pub mod random;
 pub mod reference;
 mod rules;
@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use broker::memory::Log;
 use broker::{Output, Pace, Publisher as _, Stopwatch, TopicPartition, Worker};
-pub use canary::Canary;
 use detection::SourceCounts;
 use detector::{CORRELATE_GROUP, CorrelateSettings, CorrelateStage, MATCH_GROUP, MatchSettings, MatchStage, Metrics};
 use disk::SimDisk;
 use event::{Event, Level, Severity, Timestamp, topic};
 pub use faults::{Faults, Met};
+pub use planted_bug::PlantedBug;
 use random::Random;
 pub use rules::rules;
 use ruleset::RuleSet;
@@ -36,8 +36,8 @@ use session::SimSession;
 ///
 /// # Errors
 /// The difference between what came out and what had to.
-pub fn run(seed: u64, canary: Option<Canary>) -> Result<Met, String> {
-    let mut world = World::new(seed, canary);
+pub fn run(seed: u64, bug: Option<PlantedBug>) -> Result<Met, String> {
+    let mut world = World::new(seed, bug);
     world.play()?;
     world.calm_down()?;
     check::all(&world)?;
@@ -61,7 +61,7 @@ struct World {
     log: Log,
     rules: RuleSet,
     faults: Faults,
-    canary: Option<Canary>,
+    bug: Option<PlantedBug>,
     pace: Pace,
     sources: u32,
     facts: u32,
@@ -74,7 +74,7 @@ struct World {
 const START: i64 = 1_767_268_800_000;
 
 impl World {
-    fn new(seed: u64, canary: Option<Canary>) -> Self {
+    fn new(seed: u64, bug: Option<PlantedBug>) -> Self {
         let mut random = Random::new(seed);
         let wild = random.within(0..4);
         let mut weight = |most: u64| random.within(0..most + 1) * wild / 3;
@@ -105,7 +105,7 @@ impl World {
             log,
             rules: rules(),
             faults,
-            canary,
+            bug,
             pace,
             sources,
             facts,
@@ -375,7 +375,7 @@ impl World {
                 random,
                 met,
                 self.faults,
-                self.canary,
+                self.bug,
             ))
         };
         let clock = self.clock.clone();

@@ -7,7 +7,7 @@ use broker::{Chunk, Committed, Error, Offset, Polled, Publisher as _, Reader, Se
 use event::{FactRecord, Timestamp, topic};
 
 use crate::random::Random;
-use crate::{Canary, Faults, Met};
+use crate::{Faults, Met, PlantedBug};
 
 /// A session of the log in memory whose commits fail as those of a real one do, and which has one planted bug or none.
 pub(crate) struct SimSession {
@@ -16,7 +16,7 @@ pub(crate) struct SimSession {
     random: Rc<RefCell<Random>>,
     met: Rc<RefCell<Met>>,
     faults: Faults,
-    canary: Option<Canary>,
+    bug: Option<PlantedBug>,
 }
 
 impl SimSession {
@@ -27,7 +27,7 @@ impl SimSession {
         random: Rc<RefCell<Random>>,
         met: Rc<RefCell<Met>>,
         faults: Faults,
-        canary: Option<Canary>,
+        bug: Option<PlantedBug>,
     ) -> Self {
         Self {
             inner,
@@ -35,7 +35,7 @@ impl SimSession {
             random,
             met,
             faults,
-            canary,
+            bug,
         }
     }
 
@@ -62,14 +62,14 @@ impl SimSession {
 
     /// Does with the transaction what the planted bug does.
     fn sabotage(&self, transaction: &mut Transaction) {
-        match self.canary {
-            Some(Canary::EmitBeforeCommit) => {
+        match self.bug {
+            Some(PlantedBug::EmitBeforeCommit) => {
                 self.publish(transaction);
                 transaction.outputs.clear();
             }
-            Some(Canary::NoChangelog) => transaction.changes.clear(),
-            Some(Canary::WatermarksNotInChangelog) => transaction.changes.retain(|(_, change)| *change.key != [0]),
-            Some(Canary::TimersForgotten) => {
+            Some(PlantedBug::NoChangelog) => transaction.changes.clear(),
+            Some(PlantedBug::WatermarksNotInChangelog) => transaction.changes.retain(|(_, change)| *change.key != [0]),
+            Some(PlantedBug::TimersForgotten) => {
                 for (_, change) in &mut transaction.changes {
                     // The wake-up time of a value lies in its bytes 1 to 8.
                     if let Some(value) = change.value.as_mut().filter(|value| value.len() > 9) {
@@ -77,11 +77,12 @@ impl SimSession {
                     }
                 }
             }
-            Some(Canary::PositionSkipsARecord) if self.chance(5) => {
+            Some(PlantedBug::PositionSkipsARecord) if self.chance(5) => {
                 transaction.positions.values_mut().for_each(|position| *position += 1);
             }
-            Some(Canary::TicksRunAhead) => transaction.outputs.iter_mut().for_each(run_ahead),
-            Some(Canary::FencingIgnored | Canary::PositionsNotCommitted | Canary::PositionSkipsARecord) | None => {}
+            Some(PlantedBug::TicksRunAhead) => transaction.outputs.iter_mut().for_each(run_ahead),
+            Some(PlantedBug::FencingIgnored | PlantedBug::PositionsNotCommitted | PlantedBug::PositionSkipsARecord)
+            | None => {}
         }
     }
 }
@@ -135,8 +136,8 @@ impl Session for SimSession {
             self.met.borrow_mut().aborted += 1;
             return Err(self.inner.abort("the coordinator aborted it"));
         }
-        let ignored = (self.canary == Some(Canary::FencingIgnored)).then(|| copy(&transaction));
-        if self.canary == Some(Canary::PositionsNotCommitted) && self.chance(10) {
+        let ignored = (self.bug == Some(PlantedBug::FencingIgnored)).then(|| copy(&transaction));
+        if self.bug == Some(PlantedBug::PositionsNotCommitted) && self.chance(10) {
             self.publish(&transaction);
             return Err(self.inner.abort("outputs without positions"));
         }

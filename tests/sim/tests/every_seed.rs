@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use sim::{Canary, Met, run};
+use sim::{Met, PlantedBug, run};
 
 /// How many seeds, from the variable `SEEDS`.
 fn seeds() -> u64 {
@@ -50,12 +50,12 @@ fn every_seed_gives_what_the_reference_gives() {
 
 #[test]
 fn every_planted_bug_is_found() {
-    for canary in Canary::ALL {
-        let found = (0..400).find(|seed| run(*seed, Some(canary)).is_err());
+    for bug in PlantedBug::ALL {
+        let found = (0..400).find(|seed| run(*seed, Some(bug)).is_err());
         let Some(seed) = found else {
-            panic!("{canary:?} was not found in 400 seeds")
+            panic!("{bug:?} was not found in 400 seeds")
         };
-        println!("{canary:?} found by seed {seed}");
+        println!("{bug:?} found by seed {seed}");
     }
 }
 

@@ -1,6 +1,6 @@
 /// A bug planted on purpose, which the simulation must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Canary {
+pub enum PlantedBug {
     /// Outputs are visible before the commit is decided.
     EmitBeforeCommit,
     /// State changes are not in the changelog.
@@ -19,7 +19,7 @@ pub enum Canary {
     TimersForgotten,
 }
 
-impl Canary {
+impl PlantedBug {
     /// Every planted bug.
     pub const ALL: [Self; 8] = [
         Self::EmitBeforeCommit,
