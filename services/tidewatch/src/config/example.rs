@@ -54,7 +54,7 @@ fn head(service: Option<Service>) -> String {
     text += "#\n";
     rest.iter().for_each(|line| text += &wrapped("# ", line));
     text += "#\n";
-    text += &wrapped("# ", &format!("Printed by `{command}`: change the code, not this."));
+    text += &wrapped("# ", &format!("Printed by `{command}`."));
     text
 }
 

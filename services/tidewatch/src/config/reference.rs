@@ -93,7 +93,6 @@ pub(super) fn of_all() -> String {
 
 fn introduction() -> String {
     let mut page = "# Configuration\n\n".to_owned();
-    let paragraph = |page: &mut String, text: &str| *page += &format!("{}\n", wrapped("", text));
     paragraph(
         &mut page,
         "Every key that Tidewatch reads. The page is printed by `tidewatch config reference`; `make reference` writes it \
@@ -118,7 +117,29 @@ fn introduction() -> String {
          setting comes from, without secrets. Both look at what all services read; `--service alerter` looks at what one \
          of them does.",
     );
-    page += "## How values are written\n\n| type | written | in the file | in a variable |\n|---|---|---|---|\n";
+    page += &values();
+    page += "## Secrets\n\n";
+    paragraph(
+        &mut page,
+        "A secret `password` stands in a file of its own, which the key `password_file` names (a newline at its end is \
+         not part of it), or in the variable of `password`; not in both. In the configuration file itself it is taken \
+         with a warning, for that file is shown around. A file that every user of the machine can read is warned about. \
+         Neither `config show` nor any message or log line has the value of a secret.",
+    );
+    page += "## Names and lists\n\n";
+    paragraph(
+        &mut page,
+        "`NAME` in a path is a name of yours: there may be any number of such sections. A variable's name is read in small \
+         letters, so that it can set keys of a section whose name has small letters, digits and single underscores only. \
+         `[0]` in a path is an item of a list of sections: only the file can hold these, and no variable sets their \
+         keys.",
+    );
+    page
+}
+
+fn values() -> String {
+    let mut page =
+        "## How values are written\n\n| type | written | in the file | in a variable |\n|---|---|---|---|\n".to_owned();
     for kind in &TYPES {
         let in_file: Vec<String> = kind.in_file.iter().map(|value| format!("`{value}`")).collect();
         let in_variable = if kind.in_variable.is_empty() {
@@ -152,23 +173,12 @@ fn introduction() -> String {
             names(&SIZE_UNITS)
         ),
     );
-    page += "## Secrets\n\n";
-    paragraph(
-        &mut page,
-        "A secret `password` stands in a file of its own, which the key `password_file` names (a newline at its end is \
-         not part of it), or in the variable of `password`; not in both. In the configuration file itself it is taken \
-         with a warning, for that file is shown around. A file that every user of the machine can read is warned about. \
-         Neither `config show` nor any message or log line has the value of a secret.",
-    );
-    page += "## Names and lists\n\n";
-    paragraph(
-        &mut page,
-        "`NAME` in a path is a name of yours: there may be any number of such sections. A variable's name is read in small \
-         letters, so that it can set keys of a section whose name has small letters, digits and single underscores only. \
-         `[0]` in a path is an item of a list of sections: only the file can hold these, and no variable sets their \
-         keys.",
-    );
     page
+}
+
+fn paragraph(page: &mut String, text: &str) {
+    *page += &wrapped("", text);
+    page.push('\n');
 }
 
 /// Which sections there are, and who reads them.

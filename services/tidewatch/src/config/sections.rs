@@ -7,7 +7,7 @@ use archive::Writer;
 use ingest::IngestSettings;
 use kafka::{KafkaSettings, Mechanism, Sasl, Tls};
 use objects::{AccessKey, S3Settings};
-use service::settings::Reader;
+use service::settings::{Key, Reader};
 
 /// The Kafka cluster, and who we are towards it.
 #[derive(Clone, Debug)]
@@ -49,94 +49,102 @@ pub(crate) struct ArchiverSettings {
 }
 
 pub(crate) fn log(root: &mut Reader<'_>) -> LogSettings {
-    root.section("kafka", "the Kafka cluster", |reader| {
-        let default = KafkaSettings::new(String::new());
-        let kafka = KafkaSettings {
-            brokers: reader
-                .text(
-                    "brokers",
-                    "host:port of some brokers, separated by commas; they name the others",
-                )
-                .example("kafka-0:9092,kafka-1:9092,kafka-2:9092")
-                .required(),
-            prefix: reader
-                .text(
-                    "prefix",
-                    "what names of topics, groups and transactional ids begin with: a cluster can carry several Tidewatches",
-                )
-                .default(default.prefix.clone()),
-            client_id: reader
-                .text("client_id", "what the brokers' logs and quotas know us by")
-                .default(default.client_id.clone()),
-            tls: reader.optional_section("tls", "encryption of the connections: the section switches it on", tls),
-            sasl: reader.optional_section("sasl", "authentication by password: the section switches it on", sasl),
-            session_timeout: reader
-                .duration(
-                    "session_timeout",
-                    "how long a member may be silent before its partitions go to others; at least 1s, at most \
-                     max_poll_interval",
-                )
-                .default(default.session_timeout),
-            transaction_timeout: reader
-                .duration(
-                    "transaction_timeout",
-                    "how long a transaction may stay undecided: readers of its topics wait for a hung one as long; at \
-                     least 1s, less than max_poll_interval",
-                )
-                .default(default.transaction_timeout),
-            max_poll_interval: reader
-                .duration(
-                    "max_poll_interval",
-                    "how long a worker may go without polling before its partitions go to others",
-                )
-                .default(default.max_poll_interval),
-            linger: reader
-                .duration(
-                    "linger",
-                    "how long a producer collects records for one request; less than 3/4 of transaction_timeout",
-                )
-                .default(default.linger),
-            publish_bytes: usize::try_from(
-                reader
-                    .bytes(
-                        "publish_bytes",
-                        "the most bytes that the HTTP door has on its way to the brokers",
-                    )
-                    .range(1 << 20..=4 << 30)
-                    .default(64_u64 << 20),
-            )
-            .unwrap_or(usize::MAX),
-            ..default
-        };
-        if let Err(wrong) = kafka.check() {
-            // Brokers that are missing are told already.
-            wrong
-                .iter()
-                .filter(|wrong| wrong.setting != "brokers" || !kafka.brokers.is_empty())
-                .for_each(|wrong| reader.problem(wrong.setting, wrong.problem.clone()));
-        }
-        let instance = reader
-            .text(
-                "instance",
-                "the name of this process among those of its service: the same after a restart, and nobody else's",
-            )
-            .example("node-1")
-            .depends("the name of the host: of the container, of the pod")
-            .accept(|name: &String| {
-                let plain = !name.is_empty()
-                    && name
-                        .chars()
-                        .all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter));
-                if plain {
-                    Ok(())
-                } else {
-                    Err("letters, digits, dot, dash and underscore only".to_owned())
-                }
-            })
-            .optional()
-            .unwrap_or_else(host_name);
-        LogSettings { kafka, instance }
+    root.section("kafka", "the Kafka cluster", |reader| LogSettings {
+        kafka: kafka(reader),
+        instance: instance(reader),
     })
+}
+
+fn kafka(reader: &mut Reader<'_>) -> KafkaSettings {
+    let default = KafkaSettings::new(String::new());
+    let kafka = KafkaSettings {
+        brokers: reader
+            .text(
+                "brokers",
+                "host:port of some brokers, separated by commas; they name the others",
+            )
+            .example("kafka-0:9092,kafka-1:9092,kafka-2:9092")
+            .required(),
+        prefix: reader
+            .text(
+                "prefix",
+                "what names of topics, groups and transactional ids begin with: a cluster can carry several Tidewatches",
+            )
+            .default(default.prefix.clone()),
+        client_id: reader
+            .text("client_id", "what the brokers' logs and quotas know us by")
+            .default(default.client_id.clone()),
+        tls: reader.optional_section("tls", "encryption of the connections: the section switches it on", tls),
+        sasl: reader.optional_section("sasl", "authentication by password: the section switches it on", sasl),
+        session_timeout: reader
+            .duration(
+                "session_timeout",
+                "how long a member may be silent before its partitions go to others; at least 1s, at most \
+                 max_poll_interval",
+            )
+            .default(default.session_timeout),
+        transaction_timeout: reader
+            .duration(
+                "transaction_timeout",
+                "how long a transaction may stay undecided: readers of its topics wait for a hung one as long; at \
+                 least 1s, less than max_poll_interval",
+            )
+            .default(default.transaction_timeout),
+        max_poll_interval: reader
+            .duration(
+                "max_poll_interval",
+                "how long a worker may go without polling before its partitions go to others",
+            )
+            .default(default.max_poll_interval),
+        linger: reader
+            .duration(
+                "linger",
+                "how long a producer collects records for one request; less than 3/4 of transaction_timeout",
+            )
+            .default(default.linger),
+        publish_bytes: usize::try_from(
+            reader
+                .bytes(
+                    "publish_bytes",
+                    "the most bytes that the HTTP door has on its way to the brokers",
+                )
+                .range(1 << 20..=4 << 30)
+                .default(64_u64 << 20),
+        )
+        .unwrap_or(usize::MAX),
+        ..default
+    };
+    if let Err(wrong) = kafka.check() {
+        // Brokers that are missing are told already.
+        wrong
+            .iter()
+            .filter(|wrong| wrong.setting != "brokers" || !kafka.brokers.is_empty())
+            .for_each(|wrong| reader.problem(wrong.setting, wrong.problem.clone()));
+    }
+    kafka
+}
+
+fn instance(reader: &mut Reader<'_>) -> String {
+    reader
+        .text(
+            "instance",
+            "the name of this process among those of its service: the same after a restart, and nobody else's",
+        )
+        .example("node-1")
+        .depends("the name of the host: of the container, of the pod")
+        .accept(|name: &String| {
+            let plain = !name.is_empty()
+                && name
+                    .chars()
+                    .all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter));
+            if plain {
+                Ok(())
+            } else {
+                Err("letters, digits, dot, dash and underscore only".to_owned())
+            }
+        })
+        .optional()
+        .unwrap_or_else(host_name)
 }
 
 fn tls(reader: &mut Reader<'_>) -> Tls {
@@ -215,20 +223,16 @@ pub(crate) fn detector(root: &mut Reader<'_>) -> DetectorSettings {
                     "where state images are: a directory for each process, which may be lost",
                 )
                 .default("/var/lib/tidewatch/state"),
-            match_workers: reader
-                .integer(
-                    "match_workers",
-                    "threads of the first stage; more than partitions of events.* together are of no use",
-                )
-                .range(1..=64)
-                .default(1_u32),
-            correlate_workers: reader
-                .integer(
-                    "correlate_workers",
-                    "threads of the second stage; more than partitions of facts are of no use",
-                )
-                .range(1..=64)
-                .default(1_u32),
+            match_workers: workers(
+                reader,
+                "match_workers",
+                "threads of the first stage; more than partitions of events.* together are of no use",
+            ),
+            correlate_workers: workers(
+                reader,
+                "correlate_workers",
+                "threads of the second stage; more than partitions of facts are of no use",
+            ),
             commit_interval: reader
                 .duration(
                     "commit_interval",
@@ -250,26 +254,34 @@ pub(crate) fn detector(root: &mut Reader<'_>) -> DetectorSettings {
                 )
                 .range(second..=60 * second)
                 .default(30 * second),
-            partition_memory_max: reader
-                .bytes(
+            partition_memory_max: memory(
+                reader.bytes(
                     "partition_memory_max",
                     "state of one partition that stays in memory; the rest is on disk",
-                )
-                .range(1 << 20..=64 << 30)
-                .default(256_u64 << 20),
-            block_cache: reader
-                .bytes("block_cache", "cache of state on disk, of all partitions together")
-                .range(1 << 20..=64 << 30)
-                .default(128_u64 << 20),
-            write_buffers: reader
-                .bytes(
+                ),
+                256,
+            ),
+            block_cache: memory(
+                reader.bytes("block_cache", "cache of state on disk, of all partitions together"),
+                128,
+            ),
+            write_buffers: memory(
+                reader.bytes(
                     "write_buffers",
                     "writes to disk that wait in memory, of all partitions together",
-                )
-                .range(1 << 20..=64 << 30)
-                .default(64_u64 << 20),
+                ),
+                64,
+            ),
         }
     })
+}
+
+fn workers(reader: &mut Reader<'_>, name: &str, purpose: &'static str) -> u32 {
+    reader.integer(name, purpose).range(1..=64).default(1_u32)
+}
+
+fn memory(key: Key<'_, '_, u64>, default_mib: u64) -> u64 {
+    key.range(1 << 20..=64 << 30).default(default_mib << 20)
 }
 
 pub(crate) fn archiver(root: &mut Reader<'_>) -> ArchiverSettings {
