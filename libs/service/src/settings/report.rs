@@ -114,7 +114,10 @@ pub(super) fn effective(entries: &[Entry]) -> String {
             Shown::Section => writeln!(text, "{indent}{name}:"),
             Shown::Value(value) => writeln!(text, "{indent}{name}: {value}  # {origin}"),
             Shown::Secret => writeln!(text, "{indent}{name}: '***'  # {origin}"),
-            Shown::Unset => writeln!(text, "{indent}# {name}: (not set)"),
+            Shown::Unset => match &entry.depends {
+                Some(instead) => writeln!(text, "{indent}# {name}: (not set: {instead})"),
+                None => writeln!(text, "{indent}# {name}: (not set)"),
+            },
         };
         result.expect("a string grows as it needs to");
     }

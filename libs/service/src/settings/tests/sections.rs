@@ -211,6 +211,17 @@ fn a_description_says_what_to_write_and_where() {
 }
 
 #[test]
+fn what_holds_instead_of_a_key_that_is_not_set_is_shown() {
+    let scratch = Scratch::new("");
+    let loaded = read(&scratch.load(&[]).unwrap(), |reader| {
+        reader.text("instance", "").depends("the host's name").optional();
+        reader.text("fallback", "").optional();
+    });
+    let expected = "# instance: (not set: the host's name)\n# fallback: (not set)\n";
+    assert_eq!(loaded.unwrap().effective, expected);
+}
+
+#[test]
 #[should_panic(expected = "the example of workers must be from 1 to 8")]
 fn an_example_that_would_be_refused_is_a_defect() {
     describe(|reader| reader.integer::<u8>("workers", "").example(9).range(1..=8).optional());
