@@ -103,8 +103,10 @@ impl Page {
             let info = opening.trim_start_matches('`');
             let fence = &opening[..opening.len() - info.len()];
             if fence.len() < 3 {
-                if opening.trim_start().starts_with("```") {
-                    return Err(format!("{line}: a block that is indented is not seen by the test"));
+                if opening.contains("```") {
+                    return Err(format!(
+                        "{line}: a block that does not begin its line would not be seen"
+                    ));
                 }
                 continue;
             }
@@ -361,3 +363,6 @@ fn packages() -> [(&'static str, String); 7] {
         ("PIP_DISABLE_PIP_VERSION_CHECK", "1".to_owned()),
     ]
 }
+
+#[cfg(test)]
+mod tests;

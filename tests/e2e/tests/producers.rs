@@ -197,7 +197,7 @@ fn readme_page(page: &str) {
         "3/3 access unknown - - json",
     ];
     let letters = [
-        r#"malformed {"event_id":"b","message":bad"#,
+        r#"malformed {"event_id":"b","message":bad}"#,
         "unknown_format no JSON at all",
     ];
     check(page, &events, &[], &letters);
@@ -214,7 +214,7 @@ fn curl_page(page: &str) {
         "guide_brute_force 11 Brute force attack detected from 198.51.100.9",
         "guide_brute_force 11 Brute force attack detected from 203.0.113.7",
     ];
-    check(page, &events, &alerts, &[r#"malformed {"event_id":"mixed-2","servic"#]);
+    check(page, &events, &alerts, &[r#"malformed {"event_id":"mixed-2","service"#]);
 }
 
 fn kcat_page(page: &str) {
@@ -273,7 +273,7 @@ fn logtide_node_page(page: &str) {
         "2/2 security security role_changed 192.0.2.4 logtide",
         "51/51 security security rate_limit_exceeded 198.51.100.9 logtide",
     ];
-    let large = r#"too_large {"service":"shop","level":"info"#;
+    let large = r#"too_large {"service":"shop","level":"inf"#;
     check_the_missing_fields(&check(page, &events, &GUIDE, &[large]));
 }
 
@@ -291,7 +291,7 @@ fn logtide_python_page(page: &str) {
         "2/2 security security role_changed 192.0.2.4 logtide",
         "51/51 security security rate_limit_exceeded 198.51.100.9 logtide",
     ];
-    let deep = r#"too_complex {"service":"security","level":""#;
+    let deep = r#"too_complex {"service":"security","level":"#;
     check_the_missing_fields(&check(page, &events, &GUIDE, &[deep]));
 }
 
