@@ -287,10 +287,14 @@ def check_files(checks):
         "files: the dashboards are the repository's", expect(found == dashboards, f"{sorted(found)} and {sorted(dashboards)}")
     )
     checks.check("files: a package renders the same", expect(packaged.manifests == release.manifests, "it does not"))
-    runbook = Release(values_of(CASES["everything"])).of_kind("PrometheusRule")[0]["spec"]["groups"]
+    linked = Release(values_of(CASES["everything"]))
+    runbook = linked.of_kind("PrometheusRule")[0]["spec"]["groups"]
     links = {rule["annotations"]["runbook_url"] for group in runbook for rule in group["rules"] if "alert" in rule}
     wrong = [link for link in links if not link.startswith("https://wiki.example/tidewatch/docs/operations.md#")]
     checks.check("files: the alerts link to the runbook", wrong or expect(links, "no links"))
+    texts = [text for it in linked.of_kind("ConfigMap") if "grafana_dashboard" in it["metadata"]["labels"] for text in it["data"].values()]
+    wrong = [text[:60] for text in texts if "tidewatch.example" in text or '"https://wiki.example/tidewatch/docs"' not in text]
+    checks.check("files: the dashboards link to the runbook", wrong or expect(texts, "no dashboards"))
 
 
 def check_page(checks):
