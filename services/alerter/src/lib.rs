@@ -159,7 +159,8 @@ impl<S: Session, C: Courier> Alerter<S, C> {
         match self.session.poll(wait)? {
             Polled::Assigned(assignments) => self.opening.extend(assignments),
             Polled::Revoked(partitions) => {
-                self.collect();
+                // They stay ours until the next poll. What is in the air would be told again by whoever gets them.
+                self.land();
                 self.commit()?;
                 self.close_tasks(&partitions);
             }
@@ -279,12 +280,17 @@ impl<S: Session, C: Courier> Alerter<S, C> {
 
     /// Begins no attempt any more, waits for those in the air, and commits what ended.
     fn drain(&mut self) -> Result<(), Error> {
+        self.land();
+        self.commit()
+    }
+
+    /// Waits for the attempts in the air, but not for ever.
+    fn land(&mut self) {
         let until = self.courier.now().plus(self.settings.drain_timeout);
         while self.outboxes.iter().any(Outbox::has_attempts) && self.courier.now() < until {
             self.courier.pass_time(WAIT_BUSY);
             self.collect();
         }
-        self.commit()
     }
 }
 

@@ -278,6 +278,27 @@ fn what_is_handed_over_is_committed_first() {
 }
 
 #[test]
+fn what_is_in_the_air_lands_before_it_is_handed_over() {
+    let world = World::new(4);
+    let slow = Reply {
+        after: Duration::from_millis(300),
+        ..Reply::new(200, "")
+    };
+    world.receiver.always("/hook", slow);
+    let settings = settings(vec![world.route("/hook", "webhook")]);
+    let mut one = world.worker("one", &settings);
+    (1..=20).for_each(|number| world.publish(&opened(number)));
+    let told = || ids(&world, "/hook");
+    step_until(&mut [&mut one], "some are in the air", |_| !told().is_empty());
+    let mut two = world.worker("two", &settings);
+    step_until(&mut [&mut one, &mut two], "all are delivered", |workers| {
+        let in_flight: usize = workers.iter().map(|worker| worker.deliveries_in_flight()).sum();
+        in_flight == 0 && world.records(topic::NOTIFICATIONS).len() == 20
+    });
+    assert_eq!(told().len(), 20, "something was repeated");
+}
+
+#[test]
 fn after_an_aborted_commit_everything_is_rebuilt() {
     let world = World::new(1);
     let settings = settings(vec![world.route("/hook", "webhook")]);
