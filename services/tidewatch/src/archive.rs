@@ -7,7 +7,6 @@ use archive::StoreError;
 use clap::Subcommand;
 use objects::S3;
 use service::Exit;
-use service::settings::{self, Sources, Tree};
 
 use crate::config::{self, StoreSettings};
 use crate::output::{complain, say};
@@ -21,23 +20,11 @@ pub(crate) enum ArchiveCommand {
 
 /// Runs `tidewatch archive …`.
 pub(crate) fn run(command: ArchiveCommand, config: Option<PathBuf>) -> Result<Exit> {
-    let tree = Tree::load(&Sources::of_process(config));
-    let read = tree.and_then(|tree| {
-        settings::read(&tree, |root| {
-            config::only(root, "archiver");
-            root.ignore(&["kafka", "telemetry", "process"]);
-            config::archiver(root)
-        })
-    });
-    let store = match read {
-        Ok(loaded) => loaded.settings.store,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Configuration);
-        }
+    let Some(settings) = config::for_tool(config, &["archiver"], config::archiver) else {
+        return Ok(Exit::Configuration);
     };
     match command {
-        ArchiveCommand::CreateBucket => create_bucket(store),
+        ArchiveCommand::CreateBucket => create_bucket(settings.store),
     }
 }
 

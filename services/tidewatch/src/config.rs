@@ -47,7 +47,7 @@ pub(crate) struct Given {
 }
 
 /// The sections of services, of which each service reads its own.
-pub(crate) const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 4] = [
     Service::Ingest.name(),
     Service::Detector.name(),
     Service::Alerter.name(),
@@ -58,6 +58,30 @@ pub(crate) const SERVICES: [&str; 4] = [
 pub(crate) fn only(root: &mut Reader<'_>, service: &str) {
     let others: Vec<&str> = SERVICES.into_iter().filter(|known| *known != service).collect();
     root.ignore(&others);
+}
+
+/// What a tool reads of these sections, the others being left alone. Mistakes are told, and then there is nothing.
+pub(crate) fn for_tool<T>(
+    config: Option<PathBuf>,
+    sections: &[&str],
+    read: impl FnOnce(&mut Reader<'_>) -> T,
+) -> Option<T> {
+    let tree = Tree::load(&Sources::of_process(config));
+    let loaded = tree.and_then(|tree| {
+        settings::read(&tree, |root| {
+            let others = ["telemetry", "process", "kafka"].into_iter().chain(SERVICES);
+            let others: Vec<&str> = others.filter(|section| !sections.contains(section)).collect();
+            root.ignore(&others);
+            read(root)
+        })
+    });
+    match loaded {
+        Ok(loaded) => Some(loaded.settings),
+        Err(problems) => {
+            complain(&problems);
+            None
+        }
+    }
 }
 
 /// Reads what these services together read.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use service::settings::{self, Sources, Tree};
 use service::{Exit, ProcessSettings};
 
 use crate::config;
@@ -26,23 +25,11 @@ pub(crate) struct HealthArgs {
 
 /// Runs `tidewatch health`.
 pub(crate) fn run(args: &HealthArgs, config: Option<PathBuf>) -> Result<Exit> {
-    let tree = Tree::load(&Sources::of_process(config));
-    let read = tree.and_then(|tree| {
-        settings::read(&tree, |root| {
-            root.ignore(&["kafka"]);
-            root.ignore(&config::SERVICES);
-            ProcessSettings::read(root)
-        })
-    });
-    let listen = match read {
-        Ok(loaded) => loaded.settings.listen,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Configuration);
-        }
+    let Some(process) = config::for_tool(config, &["telemetry", "process"], ProcessSettings::read) else {
+        return Ok(Exit::Configuration);
     };
     let path = if args.alive { "/healthz" } else { "/readyz" };
-    let address = reachable(listen);
+    let address = reachable(process.listen);
     let (is_well, said) = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
     if is_well {
         say(said.trim_end());
@@ -58,7 +45,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listen.port())
 }

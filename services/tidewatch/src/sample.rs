@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
-use broker::{Output, Publisher as _};
+use anyhow::Result;
+use broker::{Error, Output, Publisher as _};
 use clap::Args;
 use event::{Timestamp, partition_of, topic};
-use kafka::{KafkaPublisher, Unobserved};
+use kafka::{KafkaPublisher, KafkaSettings, Unobserved};
 use serde_json::{Value, json};
 use service::Exit;
-use service::settings::{self, Sources, Tree};
 
-use crate::config;
-use crate::output::{complain, say};
+use crate::output::say;
+use crate::{config, topics};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY_MILLIS: i64 = 24 * 3_600_000;
@@ -48,26 +47,15 @@ pub(crate) fn run(args: &SampleArgs, config: Option<PathBuf>) -> Result<Exit> {
         }
         return Ok(Exit::Ok);
     }
-    let tree = Tree::load(&Sources::of_process(config));
-    let read = tree.and_then(|tree| {
-        settings::read(&tree, |root| {
-            root.ignore(&["telemetry", "process"]);
-            root.ignore(&config::SERVICES);
-            config::log(root)
-        })
-    });
-    match read {
-        Ok(loaded) => publish(&loaded.settings.kafka, &events),
-        Err(problems) => {
-            complain(&problems);
-            Ok(Exit::Configuration)
-        }
-    }
+    let Some(log) = config::for_tool(config, &["kafka"], config::log) else {
+        return Ok(Exit::Configuration);
+    };
+    publish(&log.kafka, &events).or_else(topics::failed)
 }
 
-fn publish(settings: &kafka::KafkaSettings, events: &[Value]) -> Result<Exit> {
-    let publisher = KafkaPublisher::connect(settings, Arc::new(Unobserved)).map_err(|error| anyhow!(error))?;
-    let partitions = publisher.partition_count(topic::RAW).map_err(|error| anyhow!(error))?;
+fn publish(settings: &KafkaSettings, events: &[Value]) -> Result<Exit, Error> {
+    let publisher = KafkaPublisher::connect(settings, Arc::new(Unobserved))?;
+    let partitions = publisher.partition_count(topic::RAW)?;
     let outputs = events.iter().map(|event| {
         let key = event["metadata"]["source_ip"].as_str().unwrap_or_default().as_bytes();
         Output {
@@ -81,11 +69,10 @@ fn publish(settings: &kafka::KafkaSettings, events: &[Value]) -> Result<Exit> {
     let (told, published) = sync_channel(1);
     // Nobody waits any more only if this function has returned.
     let done = move |result| drop(told.send(result));
-    publisher
-        .publish(outputs.collect(), Box::new(done))
-        .map_err(|error| anyhow!(error))?;
-    let positions = published.recv().context("the client dropped the records")?;
-    let positions = positions.map_err(|error| anyhow!(error))?;
+    publisher.publish(outputs.collect(), Box::new(done))?;
+    let positions = published
+        .recv()
+        .expect("the client reports every record, lost ones too")?;
     say(&format!(
         "published {} events to {}{}",
         positions.len(),

@@ -7,7 +7,6 @@ use broker::Error;
 use clap::Subcommand;
 use kafka::KafkaSettings;
 use service::Exit;
-use service::settings::{self, Sources, Tree};
 
 use crate::config;
 use crate::output::{complain, say};
@@ -34,28 +33,21 @@ pub(crate) struct Shape {
 
 /// Runs `tidewatch topics …`.
 pub(crate) fn run(command: TopicsCommand, config: Option<PathBuf>) -> Result<Exit> {
-    let tree = Tree::load(&Sources::of_process(config));
-    let read = tree.and_then(|tree| {
-        settings::read(&tree, |root| {
-            root.ignore(&["ingest", "detector", "alerter", "archiver", "telemetry", "process"]);
-            config::log(root)
-        })
-    });
-    let kafka = match read {
-        Ok(loaded) => loaded.settings.kafka,
-        Err(problems) => {
-            complain(&problems);
-            return Ok(Exit::Configuration);
-        }
+    let Some(log) = config::for_tool(config, &["kafka"], config::log) else {
+        return Ok(Exit::Configuration);
     };
-    match act(command, &kafka) {
-        Ok(exit) => Ok(exit),
+    act(command, &log.kafka).or_else(failed)
+}
+
+/// How a tool ends that the log failed.
+pub(crate) fn failed(error: Error) -> Result<Exit> {
+    match error {
         // As a service says it: a wrong password, a right that is not granted, a shape that the brokers refuse.
-        Err(error @ (Error::Misconfigured(_) | Error::Refused(_))) => {
+        error @ (Error::Misconfigured(_) | Error::Refused(_)) => {
             complain(&error);
             Ok(Exit::Configuration)
         }
-        Err(error @ (Error::Unavailable(_) | Error::Aborted(_) | Error::Overloaded(_) | Error::Fenced(_))) => {
+        error @ (Error::Unavailable(_) | Error::Aborted(_) | Error::Overloaded(_) | Error::Fenced(_)) => {
             Err(error.into())
         }
     }
