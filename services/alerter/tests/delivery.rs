@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use alerter::{Room, Settings};
+use alerter::{Room, RouteSettings, Settings};
 use alerting::{Notification, State};
 use broker::Output;
 use event::{Alert, AlertStatus, DeadLetter, Reason, Severity, Timestamp, canary, topic};
@@ -285,11 +285,16 @@ fn what_is_in_the_air_lands_before_it_is_handed_over() {
         ..Reply::new(200, "")
     };
     world.receiver.always("/hook", slow);
-    let settings = settings(vec![world.route("/hook", "webhook")]);
+    // All at once, so that some are of the partitions that change hands.
+    let route = RouteSettings {
+        attempts_max: 20,
+        ..world.route("/hook", "webhook")
+    };
+    let settings = settings(vec![route]);
     let mut one = world.worker("one", &settings);
     (1..=20).for_each(|number| world.publish(&opened(number)));
     let told = || ids(&world, "/hook");
-    step_until(&mut [&mut one], "some are in the air", |_| !told().is_empty());
+    step_until(&mut [&mut one], "all are in the air", |_| told().len() == 20);
     let mut two = world.worker("two", &settings);
     step_until(&mut [&mut one, &mut two], "all are delivered", |workers| {
         let in_flight: usize = workers.iter().map(|worker| worker.deliveries_in_flight()).sum();
