@@ -165,6 +165,26 @@ fn a_bucket_with_object_lock_is_trusted_also_at_the_second_start() {
 
 /// With versions and without, each writer with a client of its own, as processes have.
 #[test]
+fn a_bucket_is_made_with_object_lock_once_and_one_without_is_not_taken() {
+    let beside = Bucket::create("lock-beside", true);
+    let store = S3::new(S3Settings {
+        bucket: format!("{}-made", beside.name),
+        ..beside.settings()
+    })
+    .unwrap();
+    assert!(store.create_bucket().unwrap(), "it was not there");
+    assert!(!store.create_bucket().unwrap(), "it is there now");
+    probe(&store, Some(LockMode::Governance), now()).unwrap();
+
+    let unlocked = Bucket::create("lock-none", false);
+    let problem = unlocked.store().create_bucket().unwrap_err();
+    assert!(
+        matches!(&problem, StoreError::Misconfigured(said) if said.contains("has no Object Lock")),
+        "{problem}"
+    );
+}
+
+#[test]
 fn of_many_writers_one_wins() {
     for object_lock in [true, false] {
         let bucket = Bucket::create("race", object_lock);
