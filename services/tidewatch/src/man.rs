@@ -70,10 +70,7 @@ fn write(command: &Command, words: &[&str], directory: &Path) -> Result<u64> {
 fn page(command: &Command, words: &[&str]) -> io::Result<(String, String)> {
     let source = concat!("tidewatch ", env!("CARGO_PKG_VERSION"));
     // Without a date, which would make every build another; and an empty one is no argument to roff.
-    let man = Man::new(command.clone())
-        .date(" ")
-        .source(source)
-        .manual("Tidewatch");
+    let man = Man::new(command.clone()).date(" ").source(source).manual("Tidewatch");
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;

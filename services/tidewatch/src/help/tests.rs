@@ -168,10 +168,7 @@ fn documents_name_commands_that_there_are() {
         "README.md".to_owned(),
         fs::read_to_string(root.join("README.md")).unwrap(),
     ));
-    let count: usize = all
-        .iter()
-        .map(|(_, text)| text.matches("tidewatch ").count())
-        .sum();
+    let count: usize = all.iter().map(|(_, text)| text.matches("tidewatch ").count()).sum();
     assert!(count > 20, "the documents were misread: {count}");
     let wrong: Vec<String> = all
         .iter()
