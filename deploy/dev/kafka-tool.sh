@@ -19,6 +19,8 @@ case $name in
 kafka-acls.sh) class=org.apache.kafka.tools.AclCommand ;;
 kafka-configs.sh) class=kafka.admin.ConfigCommand ;;
 kafka-consumer-groups.sh) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+kafka-delete-records.sh) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
+kafka-log-dirs.sh) class=org.apache.kafka.tools.LogDirsCommand ;;
 kafka-topics.sh) class=org.apache.kafka.tools.TopicCommand ;;
 *) fail "no tool $name here; see the list in $script" ;;
 esac

@@ -5,8 +5,8 @@
 #        kafka.sh stop DIR
 #        kafka.sh status DIR
 # PORT is the first broker's on 127.0.0.1 (default 9092), broker N has PORT + N - 1, its controller 100 more.
-# BROKERS is 1 (default), 3, or `secure`: one that also listens with TLS and asks who is there. SASL_SSL (SCRAM-SHA-512 and
-# PLAIN) is on PORT + 1, TLS with certificates of clients on PORT + 2, SASL_SSL with an expired certificate on PORT + 3;
+# BROKERS is 1 (default), 3, or `secure`: one that also listens with TLS and asks who is there. SASL_SSL (SCRAM and PLAIN)
+# is on PORT + 1, TLS with certificates of clients on PORT + 2, SASL_SSL with an expired certificate on PORT + 3;
 # kafka/secure.sh says what is in DIR/security.
 # `start` starts those that do not run, so a killed broker comes back with its data.
 # `start` and `status` print the bootstrap address.

@@ -4,7 +4,7 @@
 # Everything is made anew for each broker, is good for a year, and lies below $directory/security:
 #   ca.pem            whom clients must trust; another-ca.pem is one that nobody should
 #   NAME.pem NAME.key the certificate of each user (the CN is the name) and of the broker; expired.pem was good yesterday
-#   NAME.password     of each user, for SCRAM-SHA-512 and PLAIN alike
+#   NAME.password     of each user, for SCRAM-SHA-512, SCRAM-SHA-256 and PLAIN alike
 # admin and whoever comes by the plain listener may do everything; the others what ACLs let them, and without ACLs nothing.
 
 # A user for each role of deploy/kafka/acls.sh, and one that no ACL will ever name.
@@ -44,14 +44,16 @@ make_security() {
 
 # The options of StorageTool that make the users of SCRAM.
 scram_users() {
-    local user
+    local user size
     for user in "${secure_users[@]}"; do
-        printf -- '--add-scram SCRAM-SHA-512=[name=%s,password=%s]\n' "$user" "$(cat "$directory/security/$user.password")"
+        for size in 256 512; do
+            printf -- '--add-scram SCRAM-SHA-%s=[name=%s,password=%s]\n' $size "$user" "$(cat "$directory/security/$user.password")"
+        done
     done
 }
 
 secure_settings() {
-    local user plain="org.apache.kafka.common.security.plain.PlainLoginModule required" name
+    local user name modules=org.apache.kafka.common.security plain="plain.PlainLoginModule required"
     for user in "${secure_users[@]}"; do plain+=" user_$user=\"$(cat "$directory/security/$user.password")\""; done
     cat <<SETTINGS
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
@@ -70,9 +72,10 @@ connections.max.reauth.ms=10000
 SETTINGS
     for name in sasl_ssl expired; do
         cat <<SETTINGS
-listener.name.$name.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
-listener.name.$name.plain.sasl.jaas.config=$plain;
-listener.name.$name.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.$name.sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN
+listener.name.$name.plain.sasl.jaas.config=$modules.$plain;
+listener.name.$name.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+listener.name.$name.scram-sha-256.sasl.jaas.config=$modules.scram.ScramLoginModule required;
 SETTINGS
     done
 }

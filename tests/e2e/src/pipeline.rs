@@ -223,16 +223,19 @@ pub struct Services {
 }
 
 impl Services {
-    /// Does something to each.
-    pub fn each(&mut self, act: impl FnMut(&mut Process)) {
+    /// Each of them: doors, rules, who tells, who keeps.
+    pub fn all(&mut self) -> [&mut Process; 4] {
         [
             &mut self.ingest,
             &mut self.detector,
             &mut self.alerter,
             &mut self.archiver,
         ]
-        .into_iter()
-        .for_each(act);
+    }
+
+    /// Does something to each.
+    pub fn each(&mut self, act: impl FnMut(&mut Process)) {
+        self.all().into_iter().for_each(act);
     }
 }
 

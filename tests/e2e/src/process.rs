@@ -184,6 +184,11 @@ impl Process {
         wait_for(&self.name, PATIENCE, || self.child.try_wait().expect("our child"))
     }
 
+    /// Its number, by which the machine knows it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it without a word, as a crash does: SIGKILL.
     pub fn kill(&mut self) {
         // It may have ended by itself.

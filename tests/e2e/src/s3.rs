@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use event::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use objects::{S3, S3Settings};
+use objects::{AccessKey, S3, S3Settings};
 use reqwest::Method;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
@@ -36,6 +37,27 @@ pub struct Bucket {
     key: (String, String),
     client: reqwest::Client,
     runtime: Runtime,
+}
+
+/// Key and secret of the test's guest.
+///
+/// # Panics
+/// If `TIDEWATCH_TEST_S3_GUEST` is not set.
+pub fn guest() -> (String, String) {
+    let guest = std::env::var("TIDEWATCH_TEST_S3_GUEST").expect(
+        "TIDEWATCH_TEST_S3_GUEST is not set: `make e2e` starts the servers; deploy/dev/s3.sh writes it to DIR/guest.env",
+    );
+    let (id, secret) = guest.split_once(':').expect("ID:SECRET");
+    (id.to_owned(), secret.to_owned())
+}
+
+/// What a statement of a policy permits: one action, or several.
+pub fn actions(statement: &Value) -> Vec<String> {
+    let action = &statement["Action"];
+    let text = |action: &Value| action.as_str().expect("an action").to_owned();
+    action
+        .as_array()
+        .map_or_else(|| vec![text(action)], |all| all.iter().map(text).collect())
 }
 
 /// What the server answered.
@@ -80,6 +102,57 @@ impl Bucket {
             path_style: true,
             ..S3Settings::new(&self.name, REGION)
         }
+    }
+
+    /// The same bucket as it looks to a guest, who may do what its owner permits.
+    ///
+    /// # Panics
+    /// If `TIDEWATCH_TEST_S3_GUEST` is not set.
+    pub fn as_guest(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            endpoint: self.endpoint.clone(),
+            key: guest(),
+            client: self.client.clone(),
+            runtime: Runtime::new().expect("threads"),
+        }
+    }
+
+    /// Our adapter on what lies below `prefix`, as the guest.
+    ///
+    /// # Panics
+    /// If `TIDEWATCH_TEST_S3_GUEST` is not set, or it cannot be made.
+    pub fn guest_store(&self, prefix: &str) -> S3 {
+        let (id, secret) = guest();
+        let settings = S3Settings {
+            access_key: Some(AccessKey::new(id, secret)),
+            prefix: prefix.to_owned(),
+            ..self.settings()
+        };
+        S3::new(settings).expect("a thread")
+    }
+
+    /// Permits the guest what `deploy/s3/archiver-policy.json` permits an archiver whose objects begin with `prefix`, but
+    /// for one action.
+    ///
+    /// # Panics
+    /// If the file is no policy, or the server refuses it.
+    pub fn permit(&self, prefix: &str, but: Option<&str>) {
+        let text = include_str!("../../../deploy/s3/archiver-policy.json");
+        let text = text.replace("BUCKET", &self.name).replace("PREFIX", prefix);
+        let mut policy: Value = serde_json::from_str(&text).expect("JSON");
+        for statement in policy["Statement"].as_array_mut().expect("statements") {
+            statement["Principal"] = json!({"AWS": ["arn:aws:iam:::user/guest"]});
+            statement["Action"] = actions(statement)
+                .into_iter()
+                .filter(|action| Some(action.as_str()) != but)
+                .collect();
+        }
+        // A statement that permits nothing is none.
+        let statements = policy["Statement"].as_array_mut().expect("statements");
+        statements.retain(|statement| statement["Action"] != json!([]));
+        let answer = self.send(Method::PUT, "", "policy=", &[], &policy.to_string());
+        assert!(answer.status < 300, "{answer:?}");
     }
 
     /// Our adapter on it.

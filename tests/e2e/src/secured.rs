@@ -9,6 +9,7 @@ use kafka::{KafkaSettings, Mechanism, Sasl, Tls};
 use serde_json::{Value, json};
 
 use crate::log::settings_of;
+use crate::tool;
 
 /// Who has a right by `deploy/kafka/acls.sh`; the broker has a user of each name.
 pub const ROLES: [&str; 8] = [
@@ -220,11 +221,7 @@ impl Secured {
     /// # Panics
     /// If it cannot be started.
     pub fn tool(&self, name: &str, listener: Listener, arguments: &[&str]) -> Output {
-        Command::new(root().join("deploy/dev/kafka/bin").join(name))
-            .args(["--bootstrap-server", &self.address(listener)])
-            .args(arguments)
-            .output()
-            .expect("the tool starts")
+        tool::run(name, &self.address(listener), arguments)
     }
 }
 
@@ -282,7 +279,7 @@ impl Asked {
 
 /// What `deploy/kafka/acls.sh` prints for all roles, each the user of its name.
 fn acls(options: &[&str], reach: &[&str]) -> String {
-    let script = root().join("deploy/kafka/acls.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kafka/acls.sh");
     let roles = ROLES.map(|role| format!("{role}=User:{role}"));
     let printed = Command::new(script)
         .args(options)
@@ -296,10 +293,6 @@ fn acls(options: &[&str], reach: &[&str]) -> String {
 
 /// The commands of this machine, and Kafka's own tools.
 fn path_with_tools() -> String {
-    let tools = root().join("deploy/dev/kafka/bin");
-    format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default())
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", tool::directory().display())
 }

@@ -6,34 +6,18 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use e2e::expect::{Events, Guide, alerts};
+use e2e::brute_force::{alert, failure};
+use e2e::expect::alerts;
 use e2e::log::{PATIENCE, read_all};
 use e2e::pipeline::{API_KEY, Installation, door, run};
 use e2e::process::{Process, STOP_MAX, wait_for};
-use e2e::producer::{logged, post};
+use e2e::producer::post;
 use e2e::receiver::WEBHOOK;
-use e2e::s3::now;
-use event::{Alert, DeadLetter, Reason, topic};
+use event::{DeadLetter, Reason, topic};
 use serde_json::{Value, json};
 
 /// How long nothing may happen before a test believes that nothing will.
 const QUIET: Duration = Duration::from_secs(2);
-
-const ADDRESS: &str = "203.0.113.99";
-
-/// A failed login of now, as the guide's security logger sends it.
-fn failure(number: usize) -> Value {
-    let metadata = json!({"source_ip": ADDRESS, "user_email": "root@example.com", "reason": "invalid_password"});
-    logged(&format!("failure-{number:02}"), now(), "login_failed", metadata)
-}
-
-/// The alert that the failures 0 to 10 make.
-fn brute_force(installation: &Installation) -> Alert {
-    let ids: Vec<String> = (0..11).map(|number| format!("failure-{number:02}")).collect();
-    let message = format!("Brute force attack detected from {ADDRESS}");
-    let events = Events::read(&installation.kafka);
-    Guide::read().opened("guide_brute_force", &[("source_ip", ADDRESS)], &events, &ids, &message)
-}
 
 #[test]
 fn eleven_curls_raise_one_alert_within_two_seconds() {
@@ -75,7 +59,7 @@ fn eleven_curls_raise_one_alert_within_two_seconds() {
     println!("from the eleventh curl to the webhook: {latency:?}");
     assert!(latency < Duration::from_secs(2), "{latency:?}");
     std::thread::sleep(QUIET);
-    assert_eq!(alerts(&installation.kafka), [brute_force(&installation)]);
+    assert_eq!(alerts(&installation.kafka), [alert(&installation)]);
     assert_eq!(installation.receiver.received(WEBHOOK).len(), 1);
 }
 
@@ -240,7 +224,7 @@ fn a_detector_restarted_in_the_middle_of_a_window_knows_its_first_half() {
     }
     installation.receiver.wait_for(WEBHOOK, 1, PATIENCE, |_| true);
     std::thread::sleep(QUIET);
-    assert_eq!(alerts(&installation.kafka), [brute_force(&installation)]);
+    assert_eq!(alerts(&installation.kafka), [alert(&installation)]);
     assert_eq!(installation.receiver.received(WEBHOOK).len(), 1);
     // It took up where it was: nothing was evaluated a second time.
     applied(&services.detector, 5.0);

@@ -16,6 +16,7 @@ use e2e::pipeline::{Installation, Services};
 use e2e::process::{Process, wait_for};
 use e2e::producer::{recently, sshd};
 use e2e::receiver::WEBHOOK;
+use e2e::s3::guest;
 use e2e::secured::{Listener, NOBODY, ROLES, Right, Secured};
 use event::{Alert, Timestamp, topic};
 use kafka::{KafkaPublisher, KafkaSettings, Unobserved};
@@ -46,17 +47,19 @@ const MAY: [(&str, &[&str], &[&str]); 13] = [
     (topic::UNDELIVERED, &["alerter"], &["operator"]),
 ];
 
-/// An installation whose services are the users of their names: two of them by SCRAM, one by PLAIN, one by a certificate.
+/// An installation whose services are the users of their names, each in another way of showing it; the archiver is a guest
+/// in the bucket.
 fn installation(secured: &Secured) -> Installation {
     let kafka = KafkaSettings {
         brokers: secured.address(Listener::Plain),
         ..settings("security")
     };
     let broker = secured.clone();
-    Installation::prepare("security", kafka, move |service, config| {
+    let installation = Installation::prepare("security", kafka, move |service, config| {
         let reach = match service {
             "tools" => broker.with_password("topics", "scram-sha-512"),
             "detector" => broker.with_password("detector", "plain"),
+            "alerter" => broker.with_password("alerter", "scram-sha-256"),
             "archiver" => broker.with_certificate("archiver"),
             _ => broker.with_password(service, "scram-sha-512"),
         };
@@ -65,7 +68,12 @@ fn installation(secured: &Secured) -> Installation {
         let mut nowhere = config["alerter"]["routes"]["soar"].clone();
         nowhere["url"] = Value::from(nowhere["url"].as_str().unwrap().replace(WEBHOOK, "/nowhere"));
         config["alerter"]["routes"]["nowhere"] = nowhere;
-    })
+        let (id, secret) = guest();
+        let key = json!({"access_key_id": id, "secret_access_key": secret});
+        overwrite(&mut config["archiver"]["store"], key);
+    });
+    installation.bucket.permit("", None);
+    installation
 }
 
 fn overwrite(section: &mut Value, with: Value) {
@@ -139,9 +147,10 @@ fn work(secured: &Secured, installation: &Installation) {
         let manifests = manifests.map(|(_, record)| String::from_utf8(record.value.unwrap().to_vec()).unwrap());
         let mut objects = manifests.map(|text| serde_json::from_str::<Value>(&text).unwrap());
         let object = objects.find(|manifest| manifest["topic"] == topic::ALERTS)?;
+        // Ceph lets only who wrote an object read it, unless he permits it to others.
         installation
             .bucket
-            .store()
+            .guest_store("")
             .get(object["key"].as_str().unwrap())
             .unwrap()
     });
@@ -336,4 +345,110 @@ fn the_least_rights_are_enough_and_each_is_needed() {
     check_rights(&secured, &prefix);
     check_walls(&secured, &prefix, &installation.kafka);
     lap("walls tried");
+}
+
+/// A configuration that no broker lets in: of which service, what is wrong with it, how the process ends, and what it says.
+type Refusal = (&'static str, fn(&Secured) -> Value, i32, &'static str);
+
+const WRONG_PASSWORD: &str = "the brokers do not know kafka.sasl.user with this password and mechanism";
+const NO_TRUST: &str =
+    "nobody in kafka.tls.ca_file vouches for the broker's certificate, or it has expired, or it names another";
+const NO_CERTIFICATE: &str = "the broker wants a certificate of ours, or another one than kafka.tls.certificate_file";
+const NOT_THIS_PORT: &str = "kafka.tls or kafka.sasl is not what this port of the broker expects";
+
+/// 78 is for what a person has to mend; what may be a broker that is starting is tried again, by whoever restarts it.
+const REFUSALS: &[Refusal] = &[
+    ("ingest", |broker| wrong_password(broker), 78, WRONG_PASSWORD),
+    ("detector", |broker| wrong_password(broker), 78, WRONG_PASSWORD),
+    ("alerter", |broker| wrong_password(broker), 78, WRONG_PASSWORD),
+    ("archiver", |broker| wrong_password(broker), 78, WRONG_PASSWORD),
+    (
+        "detector",
+        |broker| changed(broker, "tls", json!({"ca_file": broker.file("another-ca.pem")})),
+        78,
+        NO_TRUST,
+    ),
+    (
+        "detector",
+        |broker| at(broker, "localhost", Listener::Sasl),
+        78,
+        NO_TRUST,
+    ),
+    (
+        "detector",
+        |broker| at(broker, "127.0.0.1", Listener::Expired),
+        78,
+        NO_TRUST,
+    ),
+    (
+        "detector",
+        |broker| changed(broker, "tls", json!({"ca_file": "/no/such/file"})),
+        78,
+        "tls: cannot read /no/such/file: No such file or directory",
+    ),
+    (
+        "detector",
+        |broker| json!({"brokers": broker.address(Listener::Mutual), "tls": {"ca_file": broker.file("ca.pem")}}),
+        78,
+        NO_CERTIFICATE,
+    ),
+    (
+        "detector",
+        |broker| broker.with_password(NOBODY, "scram-sha-512"),
+        78,
+        "events.security: Meta data fetch error: TopicAuthorizationFailed",
+    ),
+    (
+        "detector",
+        |broker| json!({"brokers": broker.address(Listener::Sasl)}),
+        1,
+        NOT_THIS_PORT,
+    ),
+    (
+        "detector",
+        |broker| at(broker, "127.0.0.1", Listener::Plain),
+        1,
+        NOT_THIS_PORT,
+    ),
+    (
+        "detector",
+        |broker| json!({"brokers": broker.address(Listener::Sasl), "tls": {"ca_file": broker.file("ca.pem")}}),
+        1,
+        NOT_THIS_PORT,
+    ),
+];
+
+fn wrong_password(broker: &Secured) -> Value {
+    let mut sasl = broker.with_password("detector", "scram-sha-512")["sasl"].clone();
+    sasl["password_file"] = json!(broker.file("nobody.password"));
+    changed(broker, "sasl", sasl)
+}
+
+fn at(broker: &Secured, host: &str, listener: Listener) -> Value {
+    changed(broker, "brokers", format!("{host}:{}", broker.port(listener)).into())
+}
+
+fn changed(broker: &Secured, key: &str, value: Value) -> Value {
+    let mut section = broker.with_password("detector", "scram-sha-512");
+    section[key] = value;
+    section
+}
+
+#[test]
+fn who_is_not_let_in_says_why_and_ends() {
+    let broker = Secured::of_environment();
+    let installation = Installation::prepare("refused", settings("refused"), move |_, config| {
+        let case: usize = config["kafka"]["instance"].as_str().unwrap().parse().unwrap();
+        overwrite(&mut config["kafka"], REFUSALS[case].1(&broker));
+    });
+    // All at once: each asks for ten seconds before it gives up.
+    let start = |(case, refusal): (usize, &Refusal)| installation.start(refusal.0, &case.to_string());
+    let mut processes: Vec<Process> = REFUSALS.iter().enumerate().map(start).collect();
+    for (case, (process, (service, _, code, says))) in processes.iter_mut().zip(REFUSALS).enumerate() {
+        let status = process.wait_end();
+        let last = process.logged("ended by an error");
+        let error = last.first().and_then(|line| line["error"].as_str()).unwrap_or_default();
+        assert_eq!(status.code(), Some(*code), "{case}, {service}: {error}");
+        assert!(error.contains(says), "{case}, {service}: {error}");
+    }
 }

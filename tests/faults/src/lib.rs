@@ -1,5 +1,7 @@
 //! Kill -9 and worse against a real Kafka.
 
+pub mod load;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -2,22 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what was measured belongs to the result")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::expect::{Events, Guide, alerts};
+use e2e::expect::alerts;
 use e2e::log::{PATIENCE, read_all};
 use e2e::pipeline::Installation;
-use e2e::process::{Process, wait_for};
-use e2e::producer::{logged, post};
-use e2e::receiver::WEBHOOK;
+use e2e::process::Process;
+use e2e::producer::post;
 use e2e::s3::now;
-use event::{Alert, AlertId, AlertStatus, Timestamp, topic};
+use event::{Timestamp, topic};
 use faults::aborted_records;
+use faults::load::{Posted, check_alerts, check_webhooks};
 use kafka::KafkaSettings;
-use serde_json::{Value, json};
 use sim::random::Random;
 
 /// So many kills at least, and so many at most if none of them aborted a transaction.
@@ -46,109 +44,12 @@ const ABORTED: &str = "transaction aborted: evaluating again from what is commit
 const TOLD: Duration = Duration::from_secs(5);
 const OPEN: Duration = Duration::from_secs(1);
 
-/// Addresses of a round of events, which fail 8 to 15 times each. More than 10 are an attack.
-const ADDRESSES: u64 = 30;
-const FAILURES: std::ops::Range<u64> = 8..16;
-const FIRING: usize = 11;
-
-/// Events of a round that are an alert each.
-const TRAVELS: usize = 5;
-
-/// Entries of a request, and the pause after it.
-const ENTRIES: usize = 4;
-const PAUSE: Duration = Duration::from_millis(1);
-
 /// A transaction takes some milliseconds, and by default a tenth of a second passes until the next: most kills would hit
 /// nothing. So they follow each other at once here, as they do where events are many.
 const COMMIT_INTERVAL: &str = "5ms";
 
 /// How long nothing may happen before the test believes that nothing will.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// The events that were posted: the ids of each address's failures in their order, and those that are alerts alone.
-#[derive(Default)]
-struct Posted {
-    failures: BTreeMap<String, Vec<String>>,
-    travels: Vec<String>,
-    count: usize,
-}
-
-impl Posted {
-    /// Posts rounds of events, in an order that follows from the seed, until it is told to stop. A round that has begun
-    /// is posted to its end.
-    fn post(installation: &Installation, ingest: &mut Process, seed: u64, stop: &AtomicBool) -> Self {
-        let mut random = Random::new(seed);
-        let mut posted = Self::default();
-        let mut last = Timestamp::MIN;
-        for round in 0.. {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            for sources in round_of(round, &mut random).chunks(ENTRIES) {
-                let mut entries = Vec::new();
-                for source in sources {
-                    // Each later than the one before, so that it is known which one makes an attack.
-                    last = now().max(last.plus(Duration::from_millis(1)));
-                    entries.push(posted.entry(source.as_deref(), last));
-                }
-                post(installation, ingest, &entries);
-                thread::sleep(PAUSE);
-            }
-        }
-        posted
-    }
-
-    /// The next failure of an address, or a travel.
-    fn entry(&mut self, address: Option<&str>, time: Timestamp) -> Value {
-        let id = format!("event-{}", self.count);
-        self.count += 1;
-        match address {
-            Some(address) => {
-                self.failures.entry(address.to_owned()).or_default().push(id.clone());
-                logged(&id, time, "login_failed", json!({"source_ip": address}))
-            }
-            None => {
-                self.travels.push(id.clone());
-                logged(&id, time, "impossible_travel", json!({"user_id": "carol"}))
-            }
-        }
-    }
-
-    /// The alerts that follow from the rules, by their ids, each with the ids of the events that may be in it.
-    fn expected(&self, kafka: &KafkaSettings) -> BTreeMap<AlertId, (Alert, Vec<String>)> {
-        let (guide, events) = (Guide::read(), Events::read(kafka));
-        assert_eq!(events.count(), self.count, "the door accepted {}", self.count);
-        let attacks = self.failures.iter().filter(|(_, ids)| ids.len() >= FIRING);
-        let attacks = attacks.map(|(address, ids)| {
-            let message = format!("Brute force attack detected from {address}");
-            let key = [("source_ip", address.as_str())];
-            let alert = guide.opened("guide_brute_force", &key, &events, &ids[..FIRING], &message);
-            (alert, ids.clone())
-        });
-        let travels = self.travels.iter().map(|id| {
-            let ids = vec![id.clone()];
-            let message = "Impossible travel detected for user carol";
-            let alert = guide.opened("guide_impossible_travel", &[], &events, &ids, message);
-            (alert, ids)
-        });
-        attacks.chain(travels).map(|it| (it.0.alert_id, it)).collect()
-    }
-}
-
-/// The addresses of a round's events; `None` is a travel.
-fn round_of(round: u64, random: &mut Random) -> Vec<Option<String>> {
-    let mut sources = vec![None; TRAVELS];
-    for number in 0..ADDRESSES {
-        let address = format!("10.{}.{}.{number}", round / 256, round % 256);
-        let failures = random.within(FAILURES);
-        sources.extend((0..failures).map(|_| Some(address.clone())));
-    }
-    for end in (1..sources.len()).rev() {
-        let other = random.within(0..end as u64 + 1);
-        sources.swap(end, usize::try_from(other).unwrap());
-    }
-    sources
-}
 
 /// What was done to the detectors, and what they knew of it.
 #[derive(Default)]
@@ -214,63 +115,6 @@ fn known_aborts(detector: &Process) -> Vec<Timestamp> {
     moments.map(Option::unwrap).collect()
 }
 
-/// Each of the alerts once, opened by the event that opened it, over the events that were there.
-fn check_alerts(found: &[Alert], expected: &BTreeMap<AlertId, (Alert, Vec<String>)>) {
-    let times = |id: &AlertId| found.iter().filter(|alert| alert.alert_id == *id).count();
-    let lost: Vec<&Alert> = expected
-        .values()
-        .map(|(alert, _)| alert)
-        .filter(|alert| times(&alert.alert_id) == 0)
-        .collect();
-    let repeated: Vec<&AlertId> = expected.keys().filter(|id| times(id) > 1).collect();
-    let invented: Vec<&Alert> = found
-        .iter()
-        .filter(|alert| !expected.contains_key(&alert.alert_id))
-        .collect();
-    assert!(
-        lost.is_empty() && repeated.is_empty() && invented.is_empty(),
-        "{} lost, {} repeated, {} invented; some of them: {:#?}",
-        lost.len(),
-        repeated.len(),
-        invented.len(),
-        (lost.first(), repeated.first(), invented.first())
-    );
-    for alert in found {
-        let (opened, ids) = &expected[&alert.alert_id];
-        // Failures that were in one batch with the eleventh are told with it.
-        let count = usize::try_from(alert.count).unwrap();
-        let told: Vec<&String> = alert.events.iter().map(|event| &event.event_id).collect();
-        assert_eq!(told, ids[..count].iter().collect::<Vec<_>>(), "{alert:#?}");
-        let at_opening = Alert {
-            count: opened.count,
-            last_event_at: opened.last_event_at,
-            events: opened.events.clone(),
-            ..alert.clone()
-        };
-        assert_eq!((&at_opening, alert.status), (opened, AlertStatus::Opened));
-    }
-}
-
-/// Every alert was told, and whatever was told twice was the same and said so. Returns the requests.
-fn check_webhooks(installation: &Installation, found: &[Alert]) -> usize {
-    let ids: BTreeSet<String> = found.iter().map(|alert| format!("{}-1", alert.alert_id)).collect();
-    let is_told = || {
-        let requests = installation.receiver.received(WEBHOOK);
-        let told: BTreeSet<_> = requests
-            .iter()
-            .map(|request| request.headers["webhook-id"].clone())
-            .collect();
-        (told == ids).then_some(requests)
-    };
-    let requests = wait_for("a webhook for every alert, and for nothing else", PATIENCE, is_told);
-    let mut bodies = BTreeMap::new();
-    for request in &requests {
-        let body = bodies.entry(&request.headers["webhook-id"]).or_insert(&request.body);
-        assert_eq!(*body, &request.body);
-    }
-    requests.len()
-}
-
 #[test]
 fn twenty_kills_lose_no_alert_and_repeat_none() {
     let seed = std::env::var("TIDEWATCH_TEST_SEED").map_or(20, |text| text.parse().expect("a number"));
@@ -286,7 +130,7 @@ fn twenty_kills_lose_no_alert_and_repeat_none() {
     let began = Instant::now();
     let stop = AtomicBool::new(false);
     let (posted, killed) = thread::scope(|scope| {
-        let producer = scope.spawn(|| Posted::post(&installation, &mut ingest, seed, &stop));
+        let producer = scope.spawn(|| Posted::send(|entries| post(&installation, &mut ingest, entries), seed, &stop));
         let killing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             Killed::at_random(&installation, &mut detectors, seed)
         }));
