@@ -94,7 +94,7 @@ stage_servers() {
     grep -o "TIDEWATCH_.*" "$scratch/environment" || echo "using the servers given"
 }
 # One test at a time: they share a broker, and two cores.
-stage_e2e() { TIDEWATCH_BIN=$(binary) cargo test --locked -p e2e -- --test-threads=1 --nocapture; }
+stage_e2e() { TIDEWATCH_BIN=$(binary) cargo test --locked --no-fail-fast -p e2e -- --test-threads=1 --nocapture; }
 stage_faults() { TIDEWATCH_BIN=$(binary) cargo test --locked -p faults -- --test-threads=1 --nocapture; }
 
 # The sums of the closing lines of `cargo test` and of `tidewatch rules test`.
