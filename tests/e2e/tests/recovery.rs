@@ -255,3 +255,38 @@ fn state_of_nobody_knows_which_facts_is_made_anew_of_those_that_are_kept() {
     thread::sleep(QUIET);
     assert_eq!(alerts(&installation.kafka).len(), 2);
 }
+
+/// The events that are archived, as they would be read out of the objects.
+fn archived_events(installation: &Installation) -> Vec<String> {
+    let store = installation.bucket.store();
+    let places = (0..PARTITIONS).map(|partition| TopicPartition::new(topic::EVENTS_SECURITY, partition));
+    let segments = places.flat_map(|place| {
+        read_segments(&store, &place)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    });
+    // Heartbeats have no value.
+    let values = segments
+        .flat_map(|(_, records)| records)
+        .filter_map(|record| record.value);
+    values.map(|value| String::from_utf8(value.to_vec()).unwrap()).collect()
+}
+
+#[test]
+fn a_new_cluster_finds_in_the_archive_what_the_lost_one_found() {
+    let lost = Installation::create("lost-cluster");
+    let mut services = lost.start_all();
+    attack(&lost, &mut services);
+    wait_for("the events are archived", PATIENCE, || {
+        (archived_events(&lost).len() == FIRING).then_some(())
+    });
+    services.each(|process| assert!(process.terminate().0.success()));
+    let new = Installation::create("new-cluster");
+    let mut services = new.start_all();
+    new.produce(topic::RAW, 0, &archived_events(&lost), &[]);
+    new.receiver.wait_for(WEBHOOK, 1, PATIENCE, |_| true);
+    // Events keep their ids, and so does the alert: whoever was told of it knows it.
+    assert_eq!(told(&new), told(&lost));
+    services.each(Process::expect_alive);
+}
