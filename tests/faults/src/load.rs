@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use e2e::expect::{Events, Guide};
+use e2e::expect::{Events, Guide, alerts};
 use e2e::log::PATIENCE;
 use e2e::pipeline::Installation;
 use e2e::process::wait_for;
@@ -28,6 +28,9 @@ const TRAVELS: usize = 5;
 /// Entries of a request, and the pause after it.
 const ENTRIES: usize = 4;
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// How long nothing may happen before a test believes that nothing will.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// The events that were posted: the ids of each address's failures in their order, and those that are alerts alone.
 #[derive(Default)]
@@ -119,6 +122,20 @@ fn round_of(round: u64, random: &mut Random) -> Vec<Option<String>> {
         sources.swap(end, usize::try_from(other).expect("less than its length"));
     }
     sources
+}
+
+/// The alerts, once all that are expected are there or nobody believes in them any more: then it is for
+/// [`check_alerts`] to say what is missing.
+///
+/// # Panics
+/// If they cannot be read.
+pub fn await_alerts(kafka: &KafkaSettings, expected: &Expected) -> Vec<Alert> {
+    let until = Instant::now() + PATIENCE;
+    while alerts(kafka).len() < expected.len() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(200));
+    }
+    thread::sleep(QUIET);
+    alerts(kafka)
 }
 
 /// Each of the alerts once, opened by the event that opened it, over the events that were there.

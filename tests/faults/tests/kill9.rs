@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::expect::alerts;
-use e2e::log::{PATIENCE, read_all};
+use e2e::log::read_all;
 use e2e::pipeline::Installation;
 use e2e::process::Process;
 use e2e::producer::post;
 use e2e::s3::now;
 use event::{Timestamp, topic};
 use faults::aborted_records;
-use faults::load::{Posted, check_alerts, check_webhooks};
+use faults::load::{Posted, await_alerts, check_alerts, check_webhooks};
 use kafka::KafkaSettings;
 use sim::random::Random;
 
@@ -47,9 +46,6 @@ const OPEN: Duration = Duration::from_secs(1);
 /// A transaction takes some milliseconds, and by default a tenth of a second passes until the next: most kills would hit
 /// nothing. So they follow each other at once here, as they do where events are many.
 const COMMIT_INTERVAL: &str = "5ms";
-
-/// How long nothing may happen before the test believes that nothing will.
-const QUIET: Duration = Duration::from_secs(5);
 
 /// What was done to the detectors, and what they knew of it.
 #[derive(Default)]
@@ -145,13 +141,7 @@ fn twenty_kills_lose_no_alert_and_repeat_none() {
     let flowed = began.elapsed();
     detectors.iter_mut().for_each(Process::wait_ready);
     let expected = posted.expected(&installation.kafka);
-    // Whoever waits in vain is told below what is missing.
-    let until = Instant::now() + PATIENCE;
-    while alerts(&installation.kafka).len() < expected.len() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(200));
-    }
-    thread::sleep(QUIET);
-    let found = alerts(&installation.kafka);
+    let found = await_alerts(&installation.kafka, &expected);
     println!(
         "{} events in {flowed:.1?}; {} kills, of which {} aborted a transaction; {} alerts",
         posted.count,

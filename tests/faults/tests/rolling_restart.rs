@@ -6,25 +6,21 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use archive::read_segments;
 use broker::{Record, TopicPartition};
-use e2e::expect::alerts;
 use e2e::log::{PATIENCE, read_all};
 use e2e::pipeline::{API_KEY, Installation, PARTITIONS, door};
 use e2e::process::{Process, wait_for};
 use event::topic;
-use faults::load::{Posted, check_alerts, check_webhooks};
+use faults::load::{Posted, await_alerts, check_alerts, check_webhooks};
 use serde_json::{Value, json};
 
 /// Two processes of each service, in the order in which `docs/upgrade-and-recovery.md` replaces them: whoever reads before
 /// whoever writes.
 const SERVICES: [&str; 4] = ["archiver", "alerter", "detector", "ingest"];
 const INSTANCES: [&str; 2] = ["a", "b"];
-
-/// How long nothing may happen before the test believes that nothing will.
-const QUIET: Duration = Duration::from_secs(5);
 
 /// The doors that are open, as a load balancer knows them.
 struct Doors<'a> {
@@ -129,12 +125,7 @@ fn a_rolling_restart_loses_no_alert_and_repeats_none() {
     });
     let flowed = began.elapsed();
     let expected = posted.expected(&installation.kafka);
-    let until = Instant::now() + PATIENCE;
-    while alerts(&installation.kafka).len() < expected.len() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(200));
-    }
-    thread::sleep(QUIET);
-    let found = alerts(&installation.kafka);
+    let found = await_alerts(&installation.kafka, &expected);
     println!("{} events in {flowed:.1?}, {} alerts", posted.count, found.len());
     check_alerts(&found, &expected);
     // A commit of the alerter may be refused while its group rebalances: what it told since the last one is told again, under
