@@ -26,7 +26,8 @@ struct Parts {
 }
 
 impl Health {
-    /// Adds a part that must show a sign of life at least every `limit`, from now on.
+    /// Adds a part that must show a sign of life at least every `limit`, from now on. A part that is built anew takes the
+    /// place of the one of its name, which shows none any more.
     pub fn alive(&self, name: impl Into<String>, limit: Duration) -> Alive {
         let alive = Alive(Arc::new(Life {
             name: name.into(),
@@ -35,17 +36,22 @@ impl Health {
             last_beat: AtomicU64::new(0),
             state: Mutex::new(State::Running),
         }));
-        lock(&self.0.lives).push(alive.clone());
+        let mut lives = lock(&self.0.lives);
+        lives.retain(|life| life.0.name != alive.0.name);
+        lives.push(alive.clone());
         alive
     }
 
-    /// Adds a part that the process waits for; it is not ready until it says so.
+    /// Adds a part that the process waits for; it is not ready until it says so. A part that is built anew takes the
+    /// place of the one of its name, which will never say so.
     pub fn readiness(&self, name: impl Into<String>) -> Readiness {
         let readiness = Readiness(Arc::new(Check {
             name: name.into(),
             obstacle: Mutex::new(Some("starting".to_owned())),
         }));
-        lock(&self.0.checks).push(readiness.clone());
+        let mut checks = lock(&self.0.checks);
+        checks.retain(|check| check.0.name != readiness.0.name);
+        checks.push(readiness.clone());
         readiness
     }
 

@@ -145,3 +145,18 @@ fn an_address_in_use_is_refused_and_a_closed_endpoint_frees_it() {
     drop(endpoint);
     assert_eq!(again().unwrap().address(), address);
 }
+
+#[test]
+fn a_part_that_is_built_anew_takes_the_place_of_the_one_before() {
+    let health = Health::default();
+    let (silent, starting) = (health.alive("worker", Duration::ZERO), health.readiness("worker"));
+    thread::sleep(Duration::from_millis(5));
+    assert_eq!(health.dead().len(), 1, "it was silent for too long");
+    drop((silent, starting));
+    let _alive = health.alive("worker", LONG);
+    let readiness = health.readiness("worker");
+    assert_eq!(health.unready().len(), 1, "the new one has not said that it is");
+    readiness.ready();
+    assert_eq!(health.unready(), []);
+    assert_eq!(health.dead(), []);
+}
