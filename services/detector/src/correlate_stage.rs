@@ -56,6 +56,8 @@ pub struct CorrelateTask<I> {
     place: TopicPartition,
     /// The position the group has committed.
     committed: Option<Offset>,
+    /// Somebody has committed state of it, whoever that was.
+    has_state: bool,
     store: StateStore<I>,
     /// There once the state is restored.
     correlator: Option<Correlator>,
@@ -162,15 +164,10 @@ impl<M: Images> Stage for CorrelateStage<M> {
             );
             image = self.images.discard(partition, image).map_err(image_failed)?;
         }
-        if assignment.committed.is_none() && end > 0 {
-            return Err(Error::Misconfigured(format!(
-                "{} has state, but the group has no position in it: its offsets were deleted or have expired",
-                assignment.partition
-            )));
-        }
         Ok(CorrelateTask {
             place: assignment.partition.clone(),
             committed: assignment.committed,
+            has_state: image.covers() > 0,
             store: StateStore::open(image),
             correlator: None,
             flushed: (self.now)(),
@@ -190,6 +187,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
             task.store.restore(change, record.offset + 1).map_err(image_failed)?;
         }
         self.metrics.restored.inc_by(chunk.records.len() as u64);
+        task.has_state |= !chunk.records.is_empty();
         // What lies between the last record and here was aborted or compacted.
         task.store.commit(chunk.next);
         if !chunk.at_end {
@@ -199,6 +197,11 @@ impl<M: Images> Stage for CorrelateStage<M> {
         task.correlator = Some(correlator);
         match task.committed {
             Some(committed) => Ok(Some(committed)),
+            // What was committed was committed with a position. A first transaction that was aborted leaves neither.
+            None if task.has_state => Err(Error::Misconfigured(format!(
+                "{} has state, but the group has no position in it: its offsets were deleted or have expired",
+                task.place
+            ))),
             None => Ok(Some(reader.bounds(&task.place)?.0)),
         }
     }
