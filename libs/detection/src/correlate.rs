@@ -212,7 +212,7 @@ impl Correlator {
 impl Case<'_> {
     /// One event of a fact.
     fn take(&self, state: &mut KeyState, fact: &Fact, entry: &FactEntry, step: &mut Step) {
-        if entry.time < self.watermark.minus(self.rule.timing.lateness) {
+        if entry.time < self.watermark.minus(self.rule.lateness()) {
             step.tally.late += 1;
             let late = step.late.get_or_insert_with(|| Fact {
                 entries: Vec::new(),
@@ -311,7 +311,7 @@ impl Case<'_> {
     fn looks_back(&self) -> Duration {
         match &self.rule.pattern {
             Pattern::Join(pattern) => pattern.within,
-            Pattern::Count(_) | Pattern::Each(_) => Duration::ZERO,
+            _ => Duration::ZERO,
         }
     }
 
@@ -326,7 +326,7 @@ impl Case<'_> {
     }
 
     fn emit(&self, alert: Alert, step: &mut Step) {
-        if self.rule.mode == Mode::Live {
+        if self.rule.mode == Mode::Live && self.rule.generates {
             step.alerts.push(alert);
         }
     }
@@ -334,11 +334,7 @@ impl Case<'_> {
     /// The next moment at which time alone changes something: an episode ends, or there is nothing left to keep.
     fn wake_after(&self, state: &KeyState) -> Timestamp {
         let timing = &self.rule.timing;
-        let span = match &self.rule.pattern {
-            Pattern::Count(pattern) => pattern.window,
-            Pattern::Join(pattern) => pattern.within,
-            Pattern::Each(_) => Duration::ZERO,
-        };
+        let span = self.rule.pattern.reach();
         let ends = state
             .episodes
             .iter()

@@ -19,7 +19,7 @@ impl Kept {
     pub(crate) fn new(pattern: &Pattern) -> Self {
         match pattern {
             Pattern::Join(_) => Self::Join(Sides::default()),
-            Pattern::Count(_) | Pattern::Each(_) => Self::Count(Window::default()),
+            _ => Self::Count(Window::default()),
         }
     }
 

@@ -83,39 +83,15 @@ impl Matcher {
                     },
                 ) == Truth::Yes
             };
-            match &prepared.rule.pattern {
-                Pattern::Each(filter) => {
-                    if passes(filter) {
-                        prepared.fire(event, source, time, into);
-                    }
+            if let Pattern::Each(filter) = &prepared.rule.pattern {
+                if passes(filter) {
+                    prepared.fire(event, source, time, into);
                 }
-                Pattern::Count(count) => {
-                    if passes(&count.filter) {
-                        let fields = count.group_by.iter().map(String::as_str);
-                        prepared.forward(event, 0, fields, source, time, into);
-                    }
-                }
-                Pattern::Join(join) => {
-                    if passes(&join.left) {
-                        prepared.forward(
-                            event,
-                            0,
-                            join.on.iter().map(|(left, _)| left.as_str()),
-                            source,
-                            time,
-                            into,
-                        );
-                    }
-                    if passes(&join.right) {
-                        prepared.forward(
-                            event,
-                            1,
-                            join.on.iter().map(|(_, right)| right.as_str()),
-                            source,
-                            time,
-                            into,
-                        );
-                    }
+                continue;
+            }
+            for side in prepared.rule.pattern.sides() {
+                if passes(side.filter) {
+                    prepared.forward(event, side.number, side.key.into_iter(), source, time, into);
                 }
             }
         }
@@ -125,7 +101,8 @@ impl Matcher {
 impl Prepared {
     fn new(rule: Arc<Rule>) -> Self {
         let zone = TimeZone::get(&rule.timing.timezone).unwrap_or(TimeZone::UTC);
-        let mut names: Vec<String> = rule.message.fields().map(str::to_owned).collect();
+        let read = rule.message.fields().chain(rule.pattern.value_fields());
+        let mut names: Vec<String> = read.map(str::to_owned).collect();
         names.sort();
         names.dedup();
         Self { rule, zone, names }
@@ -141,7 +118,7 @@ impl Prepared {
     /// A stateless rule: one alert per event, which never closes.
     fn fire(&self, event: &Event, source: Source, time: Timestamp, into: &mut Matched) {
         self.tally(into).matched += 1;
-        if self.rule.mode != Mode::Live {
+        if self.rule.mode != Mode::Live || !self.rule.generates {
             return;
         }
         let key = Key::new(&event.tenant, []);

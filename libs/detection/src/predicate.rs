@@ -46,6 +46,8 @@ pub(crate) fn evaluate(predicate: &Predicate, subject: &Subject<'_>) -> Truth {
         Predicate::All(parts) => fold(parts, subject, Truth::No, Truth::Yes, Truth::min),
         Predicate::Any(parts) => fold(parts, subject, Truth::Yes, Truth::No, Truth::max),
         Predicate::Not(part) => !evaluate(part, subject),
+        Predicate::Unless(part) => (evaluate(part, subject) != Truth::Yes).into(),
+        Predicate::Anywhere(_) | Predicate::Alert(_) => Truth::No,
         Predicate::Field { name, test } => field(name, test, subject.event),
         Predicate::Service(pattern) => service(pattern, subject.event).into(),
         Predicate::Word(word) => has_word(word, subject.event).into(),
@@ -99,6 +101,7 @@ fn field(name: &str, test: &Test, event: &Event) -> Truth {
             literals.iter().map(one).max().unwrap_or(Truth::No)
         }
         Test::Regex(pattern) => pattern.0.is_match(&value.as_text()).into(),
+        Test::Network(_) | Test::Relates(..) | Test::Calendar(..) => Truth::No,
     }
 }
 
@@ -115,7 +118,7 @@ fn as_bool(value: &FieldValue<'_>) -> Option<bool> {
     match value {
         FieldValue::Bool(value) => Some(*value),
         FieldValue::Text(text) => text.parse().ok(),
-        FieldValue::Integer(_) | FieldValue::Float(_) => None,
+        FieldValue::Integer(_) | FieldValue::Float(_) | FieldValue::List(_) => None,
     }
 }
 
@@ -160,11 +163,11 @@ fn terms(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether `text` fits a pattern with `*` and `?`, without regard to case.
 fn matches_text(pattern: &TextPattern, text: &str) -> bool {
-    let pattern = pattern.source.as_str();
-    if !pattern.contains(['*', '?']) {
-        return is_same(pattern, text);
+    if let Some(literal) = pattern.literal() {
+        return is_same(literal, text);
     }
-    let pattern: Vec<char> = lower_case(pattern).collect();
+    let source = pattern.source().unwrap_or_default();
+    let pattern: Vec<char> = lower_case(&source).collect();
     let text: Vec<char> = lower_case(text).collect();
     glob(&pattern, &text)
 }

@@ -1,5 +1,5 @@
 use event::SourceTopic;
-use ruleset::{Pattern, Predicate, Rule, Test};
+use ruleset::{Predicate, Rule, Test};
 use state::Clock;
 
 /// A set of source topics.
@@ -17,11 +17,8 @@ impl SourceSet {
 
     /// The topics from which events of `rule` can come. A flood of access logs cannot stall a rule that reads none.
     pub fn of(rule: &Rule) -> Self {
-        match &rule.pattern {
-            Pattern::Each(filter) => Self::of_filter(filter),
-            Pattern::Count(count) => Self::of_filter(&count.filter),
-            Pattern::Join(join) => Self(Self::of_filter(&join.left).0 | Self::of_filter(&join.right).0),
-        }
+        let sides = rule.pattern.sides();
+        Self(sides.iter().fold(0, |set, side| set | Self::of_filter(side.filter).0))
     }
 
     fn of_filter(filter: &Predicate) -> Self {
@@ -61,10 +58,20 @@ fn demands_security_event(filter: &Predicate) -> bool {
         Predicate::Field { name, test } => {
             name == "security_event"
                 && match test {
-                    Test::Exists | Test::Matches(_) | Test::Compare(..) | Test::In(_) | Test::Regex(_) => true,
+                    Test::Exists
+                    | Test::Matches(_)
+                    | Test::Compare(..)
+                    | Test::In(_)
+                    | Test::Regex(_)
+                    | Test::Network(_)
+                    | Test::Relates(..)
+                    | Test::Calendar(..) => true,
                 }
         }
         Predicate::Not(_)
+        | Predicate::Unless(_)
+        | Predicate::Anywhere(_)
+        | Predicate::Alert(_)
         | Predicate::Service(_)
         | Predicate::Word(_)
         | Predicate::Hour(..)

@@ -229,13 +229,11 @@ impl Event {
     }
 
     /// The value of a field: the canonical one of that name, else `metadata.`*name*. `metadata.x` is literal.
-    /// Within metadata a flat key wins over a path (`a.b` before `a` → `b`).
+    /// Within metadata a flat key wins over a path (`a.b` before `a` → `b`); a path goes through lists into each element.
     pub fn field(&self, name: &str) -> Option<FieldValue<'_>> {
         match name.strip_prefix("metadata.") {
-            Some(path) => self.metadata_value(path).and_then(FieldValue::from_json),
-            None => self
-                .canonical(name)
-                .or_else(|| self.metadata_value(name).and_then(FieldValue::from_json)),
+            Some(path) => self.metadata_value(path),
+            None => self.canonical(name).or_else(|| self.metadata_value(name)),
         }
     }
 
@@ -276,12 +274,23 @@ impl Event {
         }
     }
 
-    fn metadata_value(&self, path: &str) -> Option<&Value> {
+    fn metadata_value(&self, path: &str) -> Option<FieldValue<'_>> {
         if let Some(value) = self.metadata.get(path) {
-            return Some(value);
+            return FieldValue::from_json(value);
         }
         let (head, rest) = path.split_once('.')?;
-        rest.split('.')
-            .try_fold(self.metadata.get(head)?, |value, name| value.get(name))
+        at_path(self.metadata.get(head)?, rest)
     }
+}
+
+/// What lies at a path within a value; within a list, what lies there in its elements.
+fn at_path<'a>(value: &'a Value, path: &str) -> Option<FieldValue<'a>> {
+    if let Value::Array(elements) = value {
+        return FieldValue::list(elements.iter().filter_map(|element| at_path(element, path)));
+    }
+    if let Some(value) = value.get(path) {
+        return FieldValue::from_json(value);
+    }
+    let (head, rest) = path.split_once('.')?;
+    at_path(value.get(head)?, rest)
 }

@@ -15,10 +15,12 @@ pub enum FieldValue<'a> {
     Float(f64),
     /// Text.
     Text(Cow<'a, str>),
+    /// Several of these, none a list itself. Never empty.
+    List(Vec<FieldValue<'a>>),
 }
 
 impl<'a> FieldValue<'a> {
-    /// The value of JSON. Null is absence; lists and objects have no value of their own.
+    /// The value of JSON. Null is absence; an object has no value of its own, and a list is that of its elements.
     pub fn from_json(value: &'a serde_json::Value) -> Option<Self> {
         match value {
             serde_json::Value::Bool(value) => Some(Self::Bool(*value)),
@@ -27,7 +29,28 @@ impl<'a> FieldValue<'a> {
                 .map(Self::Integer)
                 .or_else(|| number.as_f64().map(Self::Float)),
             serde_json::Value::String(text) => Some(Self::Text(Cow::Borrowed(text))),
-            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+            serde_json::Value::Array(elements) => Self::list(elements.iter().filter_map(Self::from_json)),
+            serde_json::Value::Null | serde_json::Value::Object(_) => None,
+        }
+    }
+
+    /// These values as one; nested lists are unfolded, and one value alone in a list is still a list.
+    pub fn list(values: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut flat = Vec::new();
+        for value in values {
+            match value {
+                Self::List(inner) => flat.extend(inner),
+                value => flat.push(value),
+            }
+        }
+        (!flat.is_empty()).then_some(Self::List(flat))
+    }
+
+    /// The value, or the values of a list, one by one.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::List(values) => values,
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::Text(_) => std::slice::from_ref(self),
         }
     }
 
@@ -38,6 +61,7 @@ impl<'a> FieldValue<'a> {
             Self::Integer(value) => FieldValue::Integer(value),
             Self::Float(value) => FieldValue::Float(value),
             Self::Text(text) => FieldValue::Text(Cow::Owned(text.into_owned())),
+            Self::List(values) => FieldValue::List(values.into_iter().map(FieldValue::into_owned).collect()),
         }
     }
 
@@ -45,7 +69,7 @@ impl<'a> FieldValue<'a> {
     pub fn as_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
-            Self::Bool(_) | Self::Integer(_) | Self::Float(_) => Cow::Owned(self.to_string()),
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::List(_) => Cow::Owned(self.to_string()),
         }
     }
 
@@ -59,7 +83,7 @@ impl<'a> FieldValue<'a> {
             Self::Integer(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
             Self::Text(text) => text.trim().parse().ok(),
-            Self::Bool(_) => None,
+            Self::Bool(_) | Self::List(_) => None,
         }
     }
 }
@@ -71,6 +95,10 @@ impl fmt::Display for FieldValue<'_> {
             Self::Integer(value) => write!(out, "{value}"),
             Self::Float(value) => write!(out, "{value}"),
             Self::Text(text) => out.write_str(text),
+            Self::List(values) => values.iter().enumerate().try_for_each(|(index, value)| {
+                let comma = if index == 0 { "" } else { ", " };
+                write!(out, "{comma}{value}")
+            }),
         }
     }
 }

@@ -7,16 +7,23 @@
 mod error;
 mod meaning;
 mod message;
+mod pattern;
 mod predicate;
 mod query;
 mod rule;
 mod rule_file;
 mod stages;
 mod test_case;
+mod text_pattern;
 
 pub use error::{Place, RuleError, RuleWarning};
 pub use message::{Message, MessagePart};
-pub use predicate::{Comparison, Literal, Pattern as RegexPattern, Predicate, Test, TextPattern};
-pub use rule::{CountPattern, JoinPattern, Mode, Order, Pattern, Rule, RuleSet, Threshold, Timing};
+pub use pattern::{
+    AbsencePattern, Aggregate, AggregatePattern, CountPattern, JoinPattern, Limit, NewValuePattern, Order, Pattern,
+    SequencePattern, Side, Step, Threshold, Window,
+};
+pub use predicate::{CalendarPart, Comparison, Literal, Predicate, RegexPattern, Relation, Test};
+pub use rule::{Mode, Rule, RuleSet, Timing};
 pub use rule_file::{Loaded, RuleFile, load, parse};
 pub use test_case::{Expectation, RuleTest};
+pub use text_pattern::{Piece, TextPattern};

@@ -7,7 +7,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{Comparison, Literal, Order, Pattern, Predicate, Test, TextPattern, Timing};
+use crate::{
+    Aggregate, AggregatePattern, CalendarPart, Comparison, Literal, Order, Pattern, Piece, Predicate, Relation,
+    SequencePattern, Test, TextPattern, Timing, Window,
+};
 
 /// The first line of every text; a new number gives every rule new state.
 const VERSION: &str = "tidewatch rule meaning 1";
@@ -20,28 +23,39 @@ pub(crate) fn meaning(pattern: &Pattern, timing: &Timing) -> String {
         Pattern::Count(count) => {
             lines.push(format!("count {}", predicate(&count.filter)));
             lines.push(format!("window {}", millis(count.window)));
-            lines.push(format!(
-                "group_by {}",
-                list(count.group_by.iter().map(|field| text(field)))
-            ));
+            lines.push(format!("group_by {}", names(&count.group_by)));
             lines.push(format!("at_least {}", count.threshold.at_least));
         }
         Pattern::Join(join) => {
             lines.push(format!("join {}", predicate(&join.left)));
             lines.push(format!("with {}", predicate(&join.right)));
-            let pairs = join
-                .on
-                .iter()
-                .map(|(left, right)| format!("({} {})", text(left), text(right)));
-            lines.push(format!("on {}", list(pairs)));
+            lines.push(format!("on {}", pairs(&join.on)));
             lines.push(format!("within {}", millis(join.within)));
             lines.push(format!("order {}", order(join.order)));
+        }
+        Pattern::Aggregate(aggregate) => lines.extend(aggregate_lines(aggregate)),
+        Pattern::Sequence(sequence) => lines.extend(sequence_lines(sequence)),
+        Pattern::Absence(absence) => {
+            lines.push(format!("absence {}", predicate(&absence.left)));
+            lines.push(format!("of {}", predicate(&absence.right)));
+            lines.push(format!("on {}", pairs(&absence.on)));
+            lines.push(format!("within {}", millis(absence.within)));
+            lines.push(format!("order {}", order(absence.order)));
+        }
+        Pattern::NewValue(news) => {
+            lines.push(format!("new_value {}", predicate(&news.filter)));
+            lines.push(format!("of {}", text(&news.field)));
+            lines.push(format!("group_by {}", names(&news.group_by)));
+            lines.push(format!("within {}", millis(news.within)));
         }
     }
     if !matches!(pattern, Pattern::Each(_)) {
         lines.push(format!("keep_alive {}", millis(timing.keep_alive)));
         lines.push(format!("lateness {}", millis(timing.lateness)));
         lines.push(format!("grace {}", millis(timing.grace)));
+        if !timing.suppress.is_zero() {
+            lines.push(format!("suppress {}", millis(timing.suppress)));
+        }
     }
     if asks_the_clock(pattern) {
         lines.push(format!("timezone {}", text(&timing.timezone)));
@@ -49,21 +63,66 @@ pub(crate) fn meaning(pattern: &Pattern, timing: &Timing) -> String {
     lines.join("\n")
 }
 
-/// Whether the rule asks for the hour or the weekday, so that its time zone matters.
-pub(crate) fn asks_the_clock(pattern: &Pattern) -> bool {
-    match pattern {
-        Pattern::Each(filter) => clock(filter),
-        Pattern::Count(count) => clock(&count.filter),
-        Pattern::Join(join) => clock(&join.left) || clock(&join.right),
-    }
+fn aggregate_lines(pattern: &AggregatePattern) -> Vec<String> {
+    let window = match pattern.window {
+        Window::Sliding(span) => format!("sliding {}", millis(span)),
+        Window::Hopping { span, every } => format!("hopping {} {}", millis(span), millis(every)),
+        Window::Session { gap, max } => format!("session {} {}", millis(gap), millis(max)),
+    };
+    let aggregate = match &pattern.aggregate {
+        Aggregate::Count => "count".to_owned(),
+        Aggregate::Distinct(fields) => format!("distinct {}", names(fields)),
+        Aggregate::Sum(field) => format!("sum {}", text(field)),
+        Aggregate::Average(field) => format!("average {}", text(field)),
+        Aggregate::Minimum(field) => format!("minimum {}", text(field)),
+        Aggregate::Maximum(field) => format!("maximum {}", text(field)),
+        Aggregate::Percentile { field, percent } => format!("percentile {} {percent}", text(field)),
+        Aggregate::RarestShare(field) => format!("rarest_share {}", text(field)),
+    };
+    let limits = pattern
+        .limits
+        .iter()
+        .map(|limit| format!("({} {})", sign(limit.comparison), limit.value));
+    vec![
+        format!("aggregate {}", predicate(&pattern.filter)),
+        format!("window {window}"),
+        format!("group_by {}", names(&pattern.group_by)),
+        format!("of {aggregate}"),
+        format!("limits {}", list(limits)),
+    ]
 }
 
-fn clock(condition: &Predicate) -> bool {
+fn sequence_lines(pattern: &SequencePattern) -> Vec<String> {
+    let kind = if pattern.is_ordered { "ordered" } else { "any_order" };
+    let mut lines = vec![format!("sequence {kind}")];
+    for step in &pattern.steps {
+        let (filter, key) = (predicate(&step.filter), names(&step.key));
+        lines.push(format!("step {filter} by {key} at_least {}", step.at_least));
+    }
+    lines.push(format!("within {}", millis(pattern.within)));
+    lines
+}
+
+/// Whether the rule asks for the hour or the weekday, so that its time zone matters.
+pub(crate) fn asks_the_clock(pattern: &Pattern) -> bool {
+    let mut asks = false;
+    for side in pattern.sides() {
+        side.filter.walk(&mut |condition| asks |= is_of_the_clock(condition));
+    }
+    asks
+}
+
+fn is_of_the_clock(condition: &Predicate) -> bool {
     match condition {
-        Predicate::All(parts) | Predicate::Any(parts) => parts.iter().any(clock),
-        Predicate::Not(inner) => clock(inner),
         Predicate::Hour(..) | Predicate::Weekday(..) => true,
-        Predicate::Field { .. } | Predicate::Service(_) | Predicate::Word(_) => false,
+        Predicate::Field { test, .. } | Predicate::Anywhere(test) => matches!(test, Test::Calendar(..)),
+        Predicate::All(_)
+        | Predicate::Any(_)
+        | Predicate::Not(_)
+        | Predicate::Unless(_)
+        | Predicate::Service(_)
+        | Predicate::Word(_)
+        | Predicate::Alert(_) => false,
     }
 }
 
@@ -78,11 +137,14 @@ fn write_predicate(out: &mut String, condition: &Predicate) {
         Predicate::All(parts) => write_parts(out, "all", parts),
         Predicate::Any(parts) => write_parts(out, "any", parts),
         Predicate::Not(inner) => write_parts(out, "not", std::slice::from_ref(inner)),
+        Predicate::Unless(inner) => write_parts(out, "unless", std::slice::from_ref(inner)),
         Predicate::Field { name, test } => push(out, format_args!("(field {} {})", text(name), written(test))),
-        Predicate::Service(TextPattern { source }) => push(out, format_args!("(service {})", text(source))),
+        Predicate::Anywhere(test) => push(out, format_args!("(anywhere {})", written(test))),
+        Predicate::Service(pattern) => push(out, format_args!("(service {})", pattern_text(pattern))),
         Predicate::Word(word) => push(out, format_args!("(word {})", text(word))),
         Predicate::Hour(operator, hour) => push(out, format_args!("(hour {} {hour})", sign(*operator))),
         Predicate::Weekday(operator, day) => push(out, format_args!("(weekday {} {day})", sign(*operator))),
+        Predicate::Alert(id) => push(out, format_args!("(alert {})", text(id))),
     }
 }
 
@@ -102,11 +164,63 @@ fn push(out: &mut String, written: std::fmt::Arguments) {
 fn written(test: &Test) -> String {
     match test {
         Test::Exists => "exists".to_owned(),
-        Test::Matches(TextPattern { source }) => format!("matches {}", text(source)),
+        Test::Matches(pattern) => format!("matches {}", pattern_text(pattern)),
         Test::Compare(operator, value) => format!("{} {}", sign(*operator), literal(value)),
         Test::In(values) => format!("in {}", list(values.iter().map(literal))),
         Test::Regex(pattern) => format!("regex {}", text(pattern.0.as_str())),
+        Test::Network(network) => format!("network {network}"),
+        Test::Relates(relation, field) => format!("relates {} {}", related(*relation), text(field)),
+        Test::Calendar(part, operator, value) => format!("calendar {} {} {value}", part_name(*part), sign(*operator)),
     }
+}
+
+fn related(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Compares(comparison) => sign(comparison),
+        Relation::Contains => "contains",
+        Relation::StartsWith => "starts_with",
+        Relation::EndsWith => "ends_with",
+    }
+}
+
+fn part_name(part: CalendarPart) -> &'static str {
+    match part {
+        CalendarPart::Minute => "minute",
+        CalendarPart::Hour => "hour",
+        CalendarPart::Day => "day",
+        CalendarPart::Week => "week",
+        CalendarPart::Month => "month",
+        CalendarPart::Year => "year",
+    }
+}
+
+/// A pattern as it is written with `*` and `?`; piece by piece where that could be read in two ways.
+fn pattern_text(pattern: &TextPattern) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(part) => text(part),
+        Piece::Many => "*".to_owned(),
+        Piece::One => "?".to_owned(),
+    };
+    let written = match pattern.source() {
+        Some(source) => text(&source),
+        None => list(pattern.pieces().iter().map(piece)),
+    };
+    if pattern.is_cased() {
+        format!("cased {written}")
+    } else {
+        written
+    }
+}
+
+fn names(fields: &[String]) -> String {
+    list(fields.iter().map(|field| text(field)))
+}
+
+fn pairs(on: &[(String, String)]) -> String {
+    list(
+        on.iter()
+            .map(|(left, right)| format!("({} {})", text(left), text(right))),
+    )
 }
 
 fn literal(value: &Literal) -> String {

@@ -1,21 +1,28 @@
+use ipnet::IpNet;
 use regex::Regex;
 
-/// A condition on one event.
+use crate::TextPattern;
+
+/// A condition on one event. Three-valued: an event that does not have a field says nothing about it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicate {
     /// Every one holds. `All([])` always holds.
     All(Vec<Predicate>),
-    /// At least one holds.
+    /// At least one holds. `Any([])` never holds.
     Any(Vec<Predicate>),
-    /// It is known not to hold.
+    /// It is known not to hold: unknown stays unknown.
     Not(Box<Predicate>),
-    /// A field has a value that fits.
+    /// It is not known to hold: unknown holds. Sigma's `not`.
+    Unless(Box<Predicate>),
+    /// A field has a value that fits. Of a list, one element has to fit.
     Field {
         /// The field, as [`event::Event::field`] resolves it.
         name: String,
         /// What fits.
         test: Test,
     },
+    /// Some text of the event fits: its message, a canonical field, or any text within its metadata. Sigma's keywords.
+    Anywhere(Test),
     /// `service:x`: the event's service or its `metadata.service` fits; and for `security` any event that carries a
     /// `security_event`.
     Service(TextPattern),
@@ -26,6 +33,9 @@ pub enum Predicate {
     Hour(Comparison, i64),
     /// The ISO weekday of the effective time in the rule's zone, Monday 1 to Sunday 7.
     Weekday(Comparison, i64),
+    /// It is the opening of an alert of the rule with this id, not an event of the log. Such a rule is of a higher
+    /// level than the one it names ([`crate::RuleSet::level`]).
+    Alert(String),
 }
 
 /// What fits a field's value.
@@ -33,14 +43,50 @@ pub enum Predicate {
 pub enum Test {
     /// It is there.
     Exists,
-    /// Its text fits, without regard to case (`field:value`).
+    /// Its text fits (`field:value`).
     Matches(TextPattern),
     /// It compares so with a literal (`where field > 5`). Equality of texts regards case.
     Compare(Comparison, Literal),
     /// It equals one of these.
     In(Vec<Literal>),
     /// Its text contains a match.
-    Regex(Pattern),
+    Regex(RegexPattern),
+    /// It is an address in this network; IPv4 inside IPv6 is unwrapped first.
+    Network(IpNet),
+    /// It relates so to the value of another field, as text without regard to case; numbers as numbers.
+    Relates(Relation, String),
+    /// It is a time, and this part of it, in the rule's zone, compares so.
+    Calendar(CalendarPart, Comparison, i64),
+}
+
+/// How the values of two fields relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// They compare so.
+    Compares(Comparison),
+    /// The first contains the second.
+    Contains,
+    /// The first begins with the second.
+    StartsWith,
+    /// The first ends with the second.
+    EndsWith,
+}
+
+/// A part of a date and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalendarPart {
+    /// 0 to 59.
+    Minute,
+    /// 0 to 23.
+    Hour,
+    /// Day of the month, 1 to 31.
+    Day,
+    /// ISO 8601 week, 1 to 53.
+    Week,
+    /// 1 to 12.
+    Month,
+    /// As it is written.
+    Year,
 }
 
 /// How two values compare.
@@ -66,18 +112,11 @@ pub enum Literal {
     Bool(bool),
 }
 
-/// Text with `*` (any characters) and `?` (any one character), compared without regard to case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextPattern {
-    /// As it was written.
-    pub source: String,
-}
-
 /// A compiled regular expression, equal to another if it was written the same.
 #[derive(Clone, Debug)]
-pub struct Pattern(pub Regex);
+pub struct RegexPattern(pub Regex);
 
-impl PartialEq for Pattern {
+impl PartialEq for RegexPattern {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_str() == other.0.as_str()
     }
@@ -93,6 +132,24 @@ impl Comparison {
             Self::LessOrEqual => ordering.is_le(),
             Self::Greater => ordering.is_gt(),
             Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl Predicate {
+    /// Calls `visit` on this condition and on every one inside it, outermost first.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Predicate)) {
+        visit(self);
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.walk(visit)),
+            Self::Not(part) | Self::Unless(part) => part.walk(visit),
+            Self::Field { .. }
+            | Self::Anywhere(_)
+            | Self::Service(_)
+            | Self::Word(_)
+            | Self::Hour(..)
+            | Self::Weekday(..)
+            | Self::Alert(_) => {}
         }
     }
 }

@@ -1,10 +1,11 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use event::{SemanticHash, Severity};
 
 use crate::meaning::meaning;
-use crate::{Message, Predicate, RuleTest};
+use crate::{Message, Pattern, Predicate, RuleTest};
 
 /// A validated rule: the one typed form that every rule language compiles to. The engine knows no syntax.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ pub struct Rule {
     pub runbook: Option<String>,
     /// Where to read more.
     pub references: Vec<String>,
+    /// Whether its alerts go out. One that is there only for the rules that refer to it (Sigma's correlations) is
+    /// evaluated and tells nobody.
+    pub generates: bool,
     /// The tests in its file.
     pub tests: Vec<RuleTest>,
 }
@@ -50,84 +54,51 @@ pub enum Mode {
     Live,
 }
 
-/// When a rule fires.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Pattern {
-    /// On every event that passes: stateless.
-    Each(Predicate),
-    /// When the events of one group within one window are as many as `threshold` says.
-    Count(CountPattern),
-    /// When events of two kinds, equal in some fields, lie within a span.
-    Join(JoinPattern),
-}
-
-/// The events of one group within a sliding, closed window `[t - window, t]`, counted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CountPattern {
-    /// Which events count.
-    pub filter: Predicate,
-    /// How long the window is. Positive.
-    pub window: Duration,
-    /// What makes a group: field names. Empty: all events of a tenant are one group.
-    pub group_by: Vec<String>,
-    /// How many are enough.
-    pub threshold: Threshold,
-}
-
-/// A monotone threshold: more events can only confirm it, so it may fire as soon as it is true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Threshold {
-    /// It is true from this count on: 11 for `count > 10`. At least 1.
-    pub at_least: u64,
-}
-
-/// Events of a left and a right kind whose `on` fields have equal values and whose times are at most `within` apart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JoinPattern {
-    /// The kind that is alerted on.
-    pub left: Predicate,
-    /// The kind that must be near.
-    pub right: Predicate,
-    /// Pairs of field names: left, right. Never empty.
-    pub on: Vec<(String, String)>,
-    /// The greatest distance in time. Positive.
-    pub within: Duration,
-    /// Which must come first.
-    pub order: Order,
-}
-
-/// Which side of a join must come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Either.
-    Any,
-    /// The right side (`join (…) before`).
-    RightFirst,
-    /// The left side (`join (…) after`, `join (…) then`).
-    LeftFirst,
-}
-
 /// The time knobs of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long a predicate that fires at the watermark waits. Default: the window, at most 10 minutes.
+    /// How long a predicate that fires at the watermark waits for late events. Default: the window, at most 10 minutes.
     pub grace: Duration,
     /// How old a fact may be, against the watermark, and still count. Default 1 hour, at most 24 hours.
     pub lateness: Duration,
-    /// How long after its last true moment an episode still goes on. Default: the window.
+    /// How long after its last true moment an episode still goes on. Default: the window. Zero: every moment at which
+    /// the rule holds is an episode by itself (`every_match`).
     pub keep_alive: Duration,
+    /// How long after its last true moment a new match still belongs to an episode that was closed, without a word to
+    /// anybody until that is over too (`suppress`). Zero: no longer than `keep_alive`.
+    pub suppress: Duration,
     /// The zone of `hour` and `weekday`; an IANA name. Default UTC.
     pub timezone: String,
 }
 
 impl Rule {
-    /// What the rule groups by, as people name it: the group fields, or the left names of a join. Empty for stateless rules.
+    /// What the rule groups by, as people name it: the group fields, the left names of a join, the names of a sequence's
+    /// first step. Empty for stateless rules.
     pub fn key_fields(&self) -> Vec<&str> {
-        match &self.pattern {
-            Pattern::Each(_) => Vec::new(),
-            Pattern::Count(count) => count.group_by.iter().map(String::as_str).collect(),
-            Pattern::Join(join) => join.on.iter().map(|(left, _)| left.as_str()).collect(),
+        self.pattern.sides().swap_remove(0).key
+    }
+
+    /// How old an entry may be, against the watermark, and still count: the lateness of what more events can only
+    /// confirm, the grace of everything else, which is decided by then.
+    pub fn lateness(&self) -> Duration {
+        if self.pattern.is_monotone() {
+            self.timing.lateness
+        } else {
+            self.timing.grace
         }
+    }
+
+    /// The ids of the rules whose alerts it reads, each once.
+    pub fn alerts_read(&self) -> BTreeSet<&str> {
+        let mut ids = BTreeSet::new();
+        for side in self.pattern.sides() {
+            side.filter.walk(&mut |condition| {
+                if let Predicate::Alert(id) = condition {
+                    ids.insert(id.as_str());
+                }
+            });
+        }
+        ids
     }
 
     /// The canonical text of what it means. [`Rule::hash`] is its hash.
@@ -145,14 +116,19 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
+    levels: BTreeMap<String, u8>,
 }
 
 impl RuleSet {
+    /// The highest level: how often alerts of rules may feed rules.
+    pub const LEVEL_MAX: u8 = 3;
+
     /// These rules, in the order of their ids.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let mut rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { rules }
+        let levels = levels(&rules);
+        Self { rules, levels }
     }
 
     /// The rules, in the order of their ids.
@@ -165,6 +141,13 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.hash == hash)
     }
 
+    /// The level of the facts that a rule takes at most: 0 if it reads events alone, else one more than the highest of
+    /// the rules whose alerts it reads. `None`: it is part of a circle, or above [`RuleSet::LEVEL_MAX`], and so never
+    /// evaluated; loading refuses such a set.
+    pub fn level(&self, id: &str) -> Option<u8> {
+        self.levels.get(id).copied()
+    }
+
     /// A hash over the ids and meanings of all rules, whatever order they were loaded in.
     pub fn hash(&self) -> SemanticHash {
         let lines: Vec<_> = self
@@ -174,4 +157,22 @@ impl RuleSet {
             .collect();
         SemanticHash::new(&lines.join("\n"))
     }
+}
+
+/// The level of each rule that has one. A rule that is not there has no alerts, so it does not raise a level.
+fn levels(rules: &[Arc<Rule>]) -> BTreeMap<String, u8> {
+    let known: BTreeSet<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    let mut levels = BTreeMap::new();
+    for level in 0..=RuleSet::LEVEL_MAX {
+        let settled = |levels: &BTreeMap<String, u8>, rule: &Rule| {
+            let mut read = rule.alerts_read().into_iter().filter(|id| known.contains(id));
+            read.all(|id| levels.contains_key(id))
+        };
+        let next: Vec<_> = rules
+            .iter()
+            .filter(|rule| !levels.contains_key(&rule.id) && settled(&levels, rule))
+            .collect();
+        levels.extend(next.into_iter().map(|rule| (rule.id.clone(), level)));
+    }
+    levels
 }

@@ -34,9 +34,7 @@ pub fn rules() -> RuleSet {
 }
 
 fn named(name: &str) -> Predicate {
-    let test = Test::Matches(TextPattern {
-        source: name.to_owned(),
-    });
+    let test = Test::Matches(TextPattern::glob(name));
     Predicate::Field {
         name: "security_event".to_owned(),
         test,
@@ -59,11 +57,13 @@ fn rule(id: &str, pattern: Pattern, keep_alive: Duration) -> Rule {
             grace: Duration::ZERO,
             lateness: 60 * MINUTE,
             keep_alive,
+            suppress: Duration::ZERO,
             timezone: "UTC".to_owned(),
         },
         hash: SemanticHash::new(id),
         file: String::new(),
         references: Vec::new(),
+        generates: true,
         runbook: None,
         tests: Vec::new(),
     }

@@ -118,9 +118,7 @@ fn like(cursor: &mut Cursor) -> Result<Test, Fault> {
         let message = "`%` stands for itself here: `*` is any text and `?` any one character";
         cursor.notes.warnings.push(Fault::new(at, message));
     }
-    Ok(Test::Matches(TextPattern {
-        source: text.to_owned(),
-    }))
+    Ok(Test::Matches(TextPattern::glob(text)))
 }
 
 fn regex(cursor: &mut Cursor) -> Result<Test, Fault> {

@@ -49,7 +49,7 @@ fn field_term(cursor: &mut Cursor, name: &str, value: &str, at: &Range<usize>) -
     let value = value_of(cursor, &name, value, at)?;
     let source = pattern(&name, &value)?;
     cursor.notes.severity(&name, &source, at);
-    let pattern = TextPattern { source };
+    let pattern = TextPattern::glob(&source);
     Ok(match name.as_str() {
         "service" => Predicate::Service(pattern),
         _ => Predicate::Field {

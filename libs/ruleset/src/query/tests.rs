@@ -31,12 +31,7 @@ fn word(word: &str) -> Predicate {
 }
 
 fn matches(name: &str, source: &str) -> Predicate {
-    field(
-        name,
-        Test::Matches(TextPattern {
-            source: source.to_owned(),
-        }),
-    )
+    field(name, Test::Matches(TextPattern::glob(source)))
 }
 
 fn field(name: &str, test: Test) -> Predicate {
@@ -47,9 +42,7 @@ fn field(name: &str, test: Test) -> Predicate {
 }
 
 fn service(source: &str) -> Predicate {
-    Predicate::Service(TextPattern {
-        source: source.to_owned(),
-    })
+    Predicate::Service(TextPattern::glob(source))
 }
 
 fn text(value: &str) -> Literal {

@@ -88,6 +88,7 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
         file: reader.source.file.to_owned(),
         runbook: about.runbook,
         references: about.references,
+        generates: true,
         tests: Vec::new(),
     };
     rule.hash = SemanticHash::new(&rule.meaning());
@@ -269,8 +270,7 @@ fn timezone(reader: &mut Reader, node: Node) -> Option<Given<String>> {
 fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<Timing> {
     let window = match &query.pattern {
         Pattern::Each(_) => None,
-        Pattern::Count(count) => Some(count.window),
-        Pattern::Join(join) => Some(join.within),
+        pattern => Some(pattern.reach()),
     };
     let before = reader.errors.len();
     let zone = entries.take("timezone").and_then(|node| timezone(reader, node));
@@ -303,6 +303,7 @@ fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<T
         grace: grace.unwrap_or(window.min(GRACE_DEFAULT_MAX)),
         lateness: lateness.unwrap_or(LATENESS_DEFAULT),
         keep_alive: keep_alive.unwrap_or(window),
+        suppress: Duration::ZERO,
         timezone: zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value.clone()),
     })
 }
