@@ -214,6 +214,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
 
     fn committed(&mut self, task: &mut Self::Task, changelog: Option<Offset>) -> Result<(), Error> {
         self.metrics.committed(std::mem::take(&mut task.tally));
+        task.has_state |= changelog.is_some();
         task.store.commit(changelog.unwrap_or(task.store.covers()));
         let now = (self.now)();
         let size = task.store.size();
@@ -233,8 +234,11 @@ impl<M: Images> Stage for CorrelateStage<M> {
     }
 
     fn close(&mut self, _: &TopicPartition, mut task: Self::Task) {
-        // Only a shorter replay next time: what the image lacks is in the changelog.
-        if let Err(error) = task.store.flush() {
+        // Only a shorter replay next time: what the image lacks is in the changelog. An image of no state that covers
+        // what was aborted would be taken for state.
+        if task.has_state
+            && let Err(error) = task.store.flush()
+        {
             tracing::warn!(partition = task.place.partition, %error, "state image was not brought up to date");
         }
         self.metrics.forget_state(task.place.partition);
