@@ -51,10 +51,10 @@ pub(crate) fn evaluate(predicate: &Predicate, subject: &Subject<'_>) -> Truth {
         Predicate::Field { name, test } => field(name, test, subject.event),
         Predicate::Service(pattern) => service(pattern, subject.event).into(),
         Predicate::Word(word) => has_word(word, subject.event).into(),
-        Predicate::Hour(comparison, hour) => local(subject).map_or(Truth::Unknown, |local| {
+        Predicate::Hour(comparison, hour, zone) => local(subject, zone.as_ref()).map_or(Truth::Unknown, |local| {
             comparison.accepts(i64::from(local.hour()).cmp(hour)).into()
         }),
-        Predicate::Weekday(comparison, day) => local(subject).map_or(Truth::Unknown, |local| {
+        Predicate::Weekday(comparison, day, zone) => local(subject, zone.as_ref()).map_or(Truth::Unknown, |local| {
             comparison
                 .accepts(i64::from(local.weekday().to_monday_one_offset()).cmp(day))
                 .into()
@@ -79,9 +79,9 @@ fn fold(
     known
 }
 
-fn local(subject: &Subject<'_>) -> Option<jiff::civil::DateTime> {
+fn local(subject: &Subject<'_>, zone: Option<&TimeZone>) -> Option<jiff::civil::DateTime> {
     let moment = jiff::Timestamp::from_millisecond(subject.time.as_millis()).ok()?;
-    Some(subject.zone.to_datetime(moment))
+    Some(zone.unwrap_or(subject.zone).to_datetime(moment))
 }
 
 fn field(name: &str, test: &Test, event: &Event) -> Truth {
@@ -92,12 +92,20 @@ fn field(name: &str, test: &Test, event: &Event) -> Truth {
             Truth::Unknown
         };
     };
+    fits(name, test, &value)
+}
+
+fn fits(name: &str, test: &Test, value: &FieldValue<'_>) -> Truth {
     match test {
         Test::Exists => Truth::Yes,
         Test::Matches(pattern) => matches_text(pattern, &value.as_text()).into(),
-        Test::Compare(comparison, literal) => compare(name, &value, *comparison, literal),
+        Test::Compare(comparison, literal) => compare(name, value, *comparison, literal),
+        Test::Every(tests) => {
+            let one = |test| fits(name, test, value);
+            tests.iter().map(one).min().unwrap_or(Truth::Yes)
+        }
         Test::In(literals) => {
-            let one = |literal| compare(name, &value, Comparison::Equal, literal);
+            let one = |literal| compare(name, value, Comparison::Equal, literal);
             literals.iter().map(one).max().unwrap_or(Truth::No)
         }
         Test::Regex(pattern) => pattern.0.is_match(&value.as_text()).into(),

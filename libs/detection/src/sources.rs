@@ -62,6 +62,7 @@ fn demands_security_event(filter: &Predicate) -> bool {
                     | Test::Matches(_)
                     | Test::Compare(..)
                     | Test::In(_)
+                    | Test::Every(_)
                     | Test::Regex(_)
                     | Test::Network(_)
                     | Test::Relates(..)

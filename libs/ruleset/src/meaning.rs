@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::{
     Aggregate, AggregatePattern, CalendarPart, Comparison, Literal, Order, Pattern, Piece, Predicate, Relation,
     SequencePattern, Test, TextPattern, Timing, Window,
@@ -103,7 +105,7 @@ fn sequence_lines(pattern: &SequencePattern) -> Vec<String> {
     lines
 }
 
-/// Whether the rule asks for the hour or the weekday, so that its time zone matters.
+/// Whether the rule asks for a part of the time without naming a zone, so that its own matters.
 pub(crate) fn asks_the_clock(pattern: &Pattern) -> bool {
     let mut asks = false;
     for side in pattern.sides() {
@@ -114,8 +116,8 @@ pub(crate) fn asks_the_clock(pattern: &Pattern) -> bool {
 
 fn is_of_the_clock(condition: &Predicate) -> bool {
     match condition {
-        Predicate::Hour(..) | Predicate::Weekday(..) => true,
-        Predicate::Field { test, .. } | Predicate::Anywhere(test) => matches!(test, Test::Calendar(..)),
+        Predicate::Hour(_, _, zone) | Predicate::Weekday(_, _, zone) => zone.is_none(),
+        Predicate::Field { test, .. } | Predicate::Anywhere(test) => is_calendar(test),
         Predicate::All(_)
         | Predicate::Any(_)
         | Predicate::Not(_)
@@ -123,6 +125,20 @@ fn is_of_the_clock(condition: &Predicate) -> bool {
         | Predicate::Service(_)
         | Predicate::Word(_)
         | Predicate::Alert(_) => false,
+    }
+}
+
+fn is_calendar(test: &Test) -> bool {
+    match test {
+        Test::Calendar(..) => true,
+        Test::Every(tests) => tests.iter().any(is_calendar),
+        Test::Exists
+        | Test::Matches(_)
+        | Test::Compare(..)
+        | Test::In(_)
+        | Test::Regex(_)
+        | Test::Network(_)
+        | Test::Relates(..) => false,
     }
 }
 
@@ -142,8 +158,18 @@ fn write_predicate(out: &mut String, condition: &Predicate) {
         Predicate::Anywhere(test) => push(out, format_args!("(anywhere {})", written(test))),
         Predicate::Service(pattern) => push(out, format_args!("(service {})", pattern_text(pattern))),
         Predicate::Word(word) => push(out, format_args!("(word {})", text(word))),
-        Predicate::Hour(operator, hour) => push(out, format_args!("(hour {} {hour})", sign(*operator))),
-        Predicate::Weekday(operator, day) => push(out, format_args!("(weekday {} {day})", sign(*operator))),
+        Predicate::Hour(operator, hour, zone) => {
+            push(
+                out,
+                format_args!("(hour{} {} {hour})", in_zone(zone.as_ref()), sign(*operator)),
+            );
+        }
+        Predicate::Weekday(operator, day, zone) => {
+            push(
+                out,
+                format_args!("(weekday{} {} {day})", in_zone(zone.as_ref()), sign(*operator)),
+            );
+        }
         Predicate::Alert(id) => push(out, format_args!("(alert {})", text(id))),
     }
 }
@@ -157,6 +183,11 @@ fn write_parts(out: &mut String, name: &str, parts: &[Predicate]) {
     out.push(')');
 }
 
+fn in_zone(zone: Option<&TimeZone>) -> String {
+    let written = |zone: &TimeZone| format!(" in {}", text(zone.iana_name().unwrap_or("UTC")));
+    zone.map(written).unwrap_or_default()
+}
+
 fn push(out: &mut String, written: std::fmt::Arguments) {
     out.write_fmt(written).expect("writing to a String cannot fail");
 }
@@ -167,6 +198,10 @@ fn written(test: &Test) -> String {
         Test::Matches(pattern) => format!("matches {}", pattern_text(pattern)),
         Test::Compare(operator, value) => format!("{} {}", sign(*operator), literal(value)),
         Test::In(values) => format!("in {}", list(values.iter().map(literal))),
+        Test::Every(tests) => format!(
+            "every {}",
+            list(tests.iter().map(|test| format!("({})", written(test))))
+        ),
         Test::Regex(pattern) => format!("regex {}", text(pattern.0.as_str())),
         Test::Network(network) => format!("network {network}"),
         Test::Relates(relation, field) => format!("relates {} {}", related(*relation), text(field)),

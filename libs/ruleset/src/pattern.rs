@@ -279,6 +279,23 @@ impl Pattern {
         }
     }
 
+    /// How long after its last true moment an episode still goes on, if the rule does not say.
+    pub fn default_keep_alive(&self) -> Duration {
+        match self {
+            Self::Aggregate(AggregatePattern {
+                window: Window::Session { gap, .. },
+                ..
+            }) => *gap,
+            Self::Each(_)
+            | Self::Count(_)
+            | Self::Aggregate(_)
+            | Self::Join(_)
+            | Self::Sequence(_)
+            | Self::Absence(_)
+            | Self::NewValue(_) => self.reach(),
+        }
+    }
+
     /// Whether more events can only confirm it, so that it fires as soon as it is true. Everything else fires when the
     /// watermark, less the rule's grace, has passed what it depends on.
     pub fn is_monotone(&self) -> bool {

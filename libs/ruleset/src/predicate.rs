@@ -1,4 +1,5 @@
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use regex::Regex;
 
 use crate::TextPattern;
@@ -29,10 +30,10 @@ pub enum Predicate {
     /// A bare word or a quoted phrase: a tag of the event, or a term in its message; without regard to case. The words
     /// of a phrase stand in the message in that order, next to each other.
     Word(String),
-    /// The hour of the effective time in the rule's zone, 0 to 23.
-    Hour(Comparison, i64),
-    /// The ISO weekday of the effective time in the rule's zone, Monday 1 to Sunday 7.
-    Weekday(Comparison, i64),
+    /// The hour of the effective time, 0 to 23; in this zone, else in the rule's.
+    Hour(Comparison, i64, Option<TimeZone>),
+    /// The ISO weekday of the effective time, Monday 1 to Sunday 7; in this zone, else in the rule's.
+    Weekday(Comparison, i64, Option<TimeZone>),
     /// It is the opening of an alert of the rule with this id, not an event of the log. Such a rule is of a higher
     /// level than the one it names ([`crate::RuleSet::level`]).
     Alert(String),
@@ -49,6 +50,8 @@ pub enum Test {
     Compare(Comparison, Literal),
     /// It equals one of these.
     In(Vec<Literal>),
+    /// Every one of these fits the same value, of a list the same element: a range.
+    Every(Vec<Test>),
     /// Its text contains a match.
     Regex(RegexPattern),
     /// It is an address in this network; IPv4 inside IPv6 is unwrapped first.

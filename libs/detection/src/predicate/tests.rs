@@ -405,8 +405,8 @@ fn service_has_two_places_and_security_is_also_what_says_what_happened() {
 #[test]
 fn an_hour_takes_in_its_last_minute() {
     let night = Predicate::Any(vec![
-        Predicate::Hour(Comparison::GreaterOrEqual, 22),
-        Predicate::Hour(Comparison::LessOrEqual, 6),
+        Predicate::Hour(Comparison::GreaterOrEqual, 22, None),
+        Predicate::Hour(Comparison::LessOrEqual, 6, None),
     ]);
     let cases = [
         ("00:00:00", Yes),
@@ -442,12 +442,14 @@ fn the_hour_is_that_of_the_zone_and_its_summer_time() {
     ];
     for (zone, time, hour) in cases {
         for asked in 0..24 {
-            let predicate = Predicate::Hour(Comparison::Equal, asked);
+            let predicate = Predicate::Hour(Comparison::Equal, asked, None);
             assert_eq!(
                 at(&predicate, &login(), zone, time),
                 (asked == hour).into(),
                 "{zone} {time} {asked}"
             );
+            let own = Predicate::Hour(Comparison::Equal, asked, TimeZone::get(zone).ok());
+            assert_eq!(at(&own, &login(), "Pacific/Auckland", time), (asked == hour).into());
         }
     }
 }
@@ -463,14 +465,16 @@ fn the_weekday_is_that_of_the_zone() {
     ];
     for (zone, time, day) in cases {
         for asked in 1..=7 {
-            let predicate = Predicate::Weekday(Comparison::Equal, asked);
+            let predicate = Predicate::Weekday(Comparison::Equal, asked, None);
             assert_eq!(
                 at(&predicate, &login(), zone, time),
                 (asked == day).into(),
                 "{zone} {time} {asked}"
             );
+            let own = Predicate::Weekday(Comparison::Equal, asked, TimeZone::get(zone).ok());
+            assert_eq!(at(&own, &login(), "Pacific/Auckland", time), (asked == day).into());
         }
-        let weekend = Predicate::Weekday(Comparison::GreaterOrEqual, 6);
+        let weekend = Predicate::Weekday(Comparison::GreaterOrEqual, 6, None);
         assert_eq!(at(&weekend, &login(), zone, time), (day >= 6).into());
     }
 }
@@ -483,9 +487,35 @@ fn the_hour_of_a_moment_outside_of_all_calendars_is_unknown() {
             time,
             zone: &TimeZone::UTC,
         };
-        let any_hour = Predicate::Hour(Comparison::GreaterOrEqual, 0);
+        let any_hour = Predicate::Hour(Comparison::GreaterOrEqual, 0, None);
         assert_eq!(evaluate(&any_hour, &subject), Unknown);
         assert_eq!(evaluate(&not(any_hour), &subject), Unknown);
+    }
+}
+
+#[test]
+fn a_range_is_fitted_by_one_value() {
+    let between = |low, high| {
+        let limit = |comparison, value| Test::Compare(comparison, Literal::Number(value));
+        let limits = vec![
+            limit(Comparison::GreaterOrEqual, low),
+            limit(Comparison::LessOrEqual, high),
+        ];
+        Test::Every(limits)
+    };
+    let cases = [
+        ("attempts", 7.0, 9.0, Yes),
+        ("attempts", 8.0, 9.0, No),
+        ("attempts", 1.0, 6.0, No),
+        ("city", 1.0, 6.0, Unknown),
+        ("nowhere", 1.0, 6.0, Unknown),
+    ];
+    for (name, low, high, expected) in cases {
+        assert_eq!(
+            ask(&field(name, between(low, high)), &login()),
+            expected,
+            "{name} {low} {high}"
+        );
     }
 }
 

@@ -233,8 +233,8 @@ impl Clock {
 
     fn predicate(self, comparison: Comparison, value: i64) -> Predicate {
         match self {
-            Self::Hour => Predicate::Hour(comparison, value),
-            Self::Weekday => Predicate::Weekday(comparison, value),
+            Self::Hour => Predicate::Hour(comparison, value, None),
+            Self::Weekday => Predicate::Weekday(comparison, value, None),
         }
     }
 

@@ -148,7 +148,7 @@ fn conditions() {
         condition("level < warn"),
         field("level", Test::In(vec![text("debug"), text("info")]))
     );
-    let hour = |comparison, hour| Predicate::Hour(comparison, hour);
+    let hour = |comparison, hour| Predicate::Hour(comparison, hour, None);
     assert_eq!(
         condition("hour >= 22 OR hour <= 6"),
         Predicate::Any(vec![
@@ -156,7 +156,7 @@ fn conditions() {
             hour(Comparison::LessOrEqual, 6)
         ])
     );
-    let day = |day| Predicate::Weekday(Comparison::Equal, day);
+    let day = |day| Predicate::Weekday(Comparison::Equal, day, None);
     assert_eq!(
         condition("weekday in (sat, Sunday, 1)"),
         Predicate::Any(vec![day(6), day(7), day(1)])

@@ -302,7 +302,7 @@ fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<T
     (reader.errors.len() == before).then(|| Timing {
         grace: grace.unwrap_or(window.min(GRACE_DEFAULT_MAX)),
         lateness: lateness.unwrap_or(LATENESS_DEFAULT),
-        keep_alive: keep_alive.unwrap_or(window),
+        keep_alive: keep_alive.unwrap_or_else(|| query.pattern.default_keep_alive()),
         suppress: Duration::ZERO,
         timezone: zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value.clone()),
     })
