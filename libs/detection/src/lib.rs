@@ -13,8 +13,11 @@ mod held;
 mod join;
 mod kept;
 mod matching;
+mod operand;
 mod predicate;
 mod sources;
+mod subject;
+mod text;
 mod watermark;
 
 pub use correlate::{CorrelateTally, Correlator, Step};

@@ -1,26 +1,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Alert, AlertId, Event, Evidence, Fact, FactEntry, Key, SemanticHash, Source, Timestamp};
+use event::{Alert, AlertId, Event, Evidence, Fact, FactEntry, FieldValue, Key, SemanticHash, Source, Timestamp};
 use jiff::tz::TimeZone;
-use ruleset::{Mode, Pattern, Predicate, Rule, RuleSet};
+use ruleset::{Mode, Rule, RuleSet};
 
 use crate::alert;
-use crate::predicate::{Subject, Truth, evaluate};
+use crate::predicate::{Condition, Truth};
+use crate::subject::{Slots, Subject};
 use crate::watermark::effective_time;
 
 /// The first stage: which rules concern an event.
 pub struct Matcher {
     rules: Vec<Prepared>,
+    slots: Slots,
     hash: SemanticHash,
 }
 
 /// A rule with what is looked up once.
 struct Prepared {
     rule: Arc<Rule>,
-    zone: TimeZone,
+    sides: Vec<PreparedSide>,
     /// The fields that the message reads, for facts to carry.
     names: Vec<String>,
+}
+
+/// One kind of event that a rule takes.
+struct PreparedSide {
+    number: u8,
+    condition: Condition,
+    key: Vec<String>,
 }
 
 /// What a batch of events led to. Facts of one rule and key are packed into one.
@@ -57,9 +66,11 @@ impl Matched {
 impl Matcher {
     /// Evaluates the rules of `rules` that are not off.
     pub fn new(rules: &RuleSet) -> Self {
+        let mut slots = Slots::default();
         let on = rules.rules().iter().filter(|rule| rule.mode != Mode::Off);
         Self {
-            rules: on.cloned().map(Prepared::new).collect(),
+            rules: on.cloned().map(|rule| Prepared::new(rule, &mut slots)).collect(),
+            slots,
             hash: rules.hash(),
         }
     }
@@ -72,26 +83,16 @@ impl Matcher {
     /// Evaluates every rule on one event, which lies at `source` and arrived at `arrival`.
     pub fn evaluate(&self, event: &Event, source: Source, arrival: Timestamp, into: &mut Matched) {
         let time = effective_time(event.time, arrival);
+        let subject = Subject::of_event(event, time, &self.slots);
         for prepared in &self.rules {
-            let passes = |filter: &Predicate| {
-                evaluate(
-                    filter,
-                    &Subject {
-                        event,
-                        time,
-                        zone: &prepared.zone,
-                    },
-                ) == Truth::Yes
-            };
-            if let Pattern::Each(filter) = &prepared.rule.pattern {
-                if passes(filter) {
-                    prepared.fire(event, source, time, into);
+            for side in &prepared.sides {
+                if side.condition.ask(&subject) != Truth::Yes {
+                    continue;
                 }
-                continue;
-            }
-            for side in prepared.rule.pattern.sides() {
-                if passes(side.filter) {
-                    prepared.forward(event, side.number, side.key.into_iter(), source, time, into);
+                if prepared.rule.is_stateful() {
+                    prepared.forward(event, side, source, time, into);
+                } else {
+                    prepared.fire(event, source, time, into);
                 }
             }
         }
@@ -99,13 +100,19 @@ impl Matcher {
 }
 
 impl Prepared {
-    fn new(rule: Arc<Rule>) -> Self {
+    fn new(rule: Arc<Rule>, slots: &mut Slots) -> Self {
         let zone = TimeZone::get(&rule.timing.timezone).unwrap_or(TimeZone::UTC);
         let read = rule.message.fields().chain(rule.pattern.value_fields());
         let mut names: Vec<String> = read.map(str::to_owned).collect();
         names.sort();
         names.dedup();
-        Self { rule, zone, names }
+        let sides = rule.pattern.sides().into_iter().map(|side| PreparedSide {
+            number: side.number,
+            condition: Condition::new(side.filter, &zone, slots),
+            key: side.key.into_iter().map(str::to_owned).collect(),
+        });
+        let sides = sides.collect();
+        Self { rule, sides, names }
     }
 
     fn tally<'a>(&self, into: &'a mut Matched) -> &'a mut RuleTally {
@@ -140,16 +147,8 @@ impl Prepared {
     }
 
     /// A stateful rule: what it needs of the event, under the key it groups by.
-    fn forward<'a>(
-        &self,
-        event: &Event,
-        side: u8,
-        fields: impl Iterator<Item = &'a str>,
-        source: Source,
-        time: Timestamp,
-        into: &mut Matched,
-    ) {
-        let values: Option<Vec<String>> = fields.map(|name| key_value(event, name)).collect();
+    fn forward(&self, event: &Event, side: &PreparedSide, source: Source, time: Timestamp, into: &mut Matched) {
+        let values: Option<Vec<String>> = side.key.iter().map(|name| key_value(event, name)).collect();
         let tally = self.tally(into);
         tally.matched += 1;
         let Some(values) = values else {
@@ -166,11 +165,11 @@ impl Prepared {
             values: self.names.iter().map(value).collect(),
         };
         let rule = self.rule.hash;
-        let fact = into.facts.entry((rule, side, key.clone()));
+        let fact = into.facts.entry((rule, side.number, key.clone()));
         let new = || Fact {
             rule,
             level: 0,
-            side,
+            side: side.number,
             key,
             names: self.names.clone(),
             entries: Vec::new(),
@@ -179,10 +178,10 @@ impl Prepared {
     }
 }
 
-/// The value of a group field; an empty one is none.
+/// The value of a group field; an empty one is none, and so is a list.
 fn key_value(event: &Event, name: &str) -> Option<String> {
-    event
-        .field(name)
-        .map(|value| value.as_text().into_owned())
-        .filter(|value| !value.is_empty())
+    let value = event.field(name)?;
+    let is_one = !matches!(value, FieldValue::List(_));
+    let text = is_one.then(|| value.as_text().into_owned());
+    text.filter(|text| !text.is_empty())
 }

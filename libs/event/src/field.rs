@@ -40,7 +40,7 @@ impl<'a> FieldValue<'a> {
         for value in values {
             match value {
                 Self::List(inner) => flat.extend(inner),
-                value => flat.push(value),
+                Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::Text(_) => flat.push(value),
             }
         }
         (!flat.is_empty()).then_some(Self::List(flat))
@@ -114,6 +114,11 @@ impl<'a> From<&'a str> for FieldValue<'a> {
 ///
 /// An attacker who can choose between `1.2.3.4` and `::ffff:1.2.3.4` would otherwise have two counters.
 pub fn normalise_ip(text: &str) -> Option<String> {
+    parse_ip(text).map(|address| address.to_string())
+}
+
+/// The address that `text` is a spelling of, without an allocation: see [`normalise_ip`].
+pub fn parse_ip(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = match text.strip_prefix('[') {
         Some(inside) => inside.split(']').next()?,
@@ -124,7 +129,7 @@ pub fn normalise_ip(text: &str) -> Option<String> {
         Ok(address) => address,
         Err(_) => bare.parse::<std::net::SocketAddrV4>().ok()?.ip().to_owned().into(),
     };
-    Some(address.to_canonical().to_string())
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
