@@ -4,6 +4,7 @@
 //! declared bounds; what cannot be understood is refused with its place, because a rule that is half understood is a
 //! rule that is silently off.
 
+mod chains;
 mod error;
 mod meaning;
 mod message;

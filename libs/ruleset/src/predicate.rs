@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use regex::Regex;
@@ -153,6 +155,34 @@ impl Predicate {
             | Self::Hour(..)
             | Self::Weekday(..)
             | Self::Alert(_) => {}
+        }
+    }
+
+    /// The ids of the rules whose alerts it asks for, each once.
+    pub fn alerts(&self) -> BTreeSet<&str> {
+        let mut ids = BTreeSet::new();
+        self.walk(&mut |condition| {
+            if let Self::Alert(id) = condition {
+                ids.insert(id.as_str());
+            }
+        });
+        ids
+    }
+
+    /// Whether no event of the log can pass, but alerts alone.
+    pub fn demands_alert(&self) -> bool {
+        match self {
+            Self::Alert(_) => true,
+            Self::All(parts) => parts.iter().any(Self::demands_alert),
+            Self::Any(parts) => !parts.is_empty() && parts.iter().all(Self::demands_alert),
+            Self::Not(_)
+            | Self::Unless(_)
+            | Self::Field { .. }
+            | Self::Anywhere(_)
+            | Self::Service(_)
+            | Self::Word(_)
+            | Self::Hour(..)
+            | Self::Weekday(..) => false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::{SemanticHash, Severity};
 
 use crate::meaning::meaning;
-use crate::{Message, Pattern, Predicate, RuleTest};
+use crate::{Message, Pattern, RuleTest};
 
 /// A validated rule: the one typed form that every rule language compiles to. The engine knows no syntax.
 #[derive(Clone, Debug)]
@@ -90,15 +90,8 @@ impl Rule {
 
     /// The ids of the rules whose alerts it reads, each once.
     pub fn alerts_read(&self) -> BTreeSet<&str> {
-        let mut ids = BTreeSet::new();
-        for side in self.pattern.sides() {
-            side.filter.walk(&mut |condition| {
-                if let Predicate::Alert(id) = condition {
-                    ids.insert(id.as_str());
-                }
-            });
-        }
-        ids
+        let sides = self.pattern.sides().into_iter();
+        sides.flat_map(|side| side.filter.alerts()).collect()
     }
 
     /// The canonical text of what it means. [`Rule::hash`] is its hash.

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use event::SemanticHash;
 
+use crate::chains;
 use crate::error::{Fault, Source};
 use crate::{Place, Rule, RuleError, RuleSet, RuleWarning};
 use reader::Reader;
-use rule::Located;
+pub(crate) use rule::Located;
 use yaml::Node;
 
 /// The rules of one file, in its order.
@@ -57,14 +58,17 @@ pub fn parse(file: &str, text: &str) -> Result<RuleFile, Vec<RuleError>> {
 ///
 /// # Errors
 /// Everything that is wrong with all of them; also two rules of the same id, and two that mean the same: their state
-/// would be the same.
+/// would be the same; and what is wrong with rules that read alerts of others.
 pub fn load<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Loaded, Vec<RuleError>> {
     let Loading {
         located,
-        errors,
-        warnings,
+        mut errors,
+        mut warnings,
         ..
     } = Loading::of(files);
+    let chains = chains::check(&located, errors.is_empty());
+    errors.extend(chains.errors);
+    warnings.extend(chains.warnings);
     if !errors.is_empty() {
         return Err(errors);
     }

@@ -47,6 +47,9 @@ fn field_term(cursor: &mut Cursor, name: &str, value: &str, at: &Range<usize>) -
     let name_at = at.start..at.start + name.len().max(1);
     let name = field_name(name, &name_at, cursor.notes)?;
     let value = value_of(cursor, &name, value, at)?;
+    if name == "alert" {
+        return Ok(Predicate::Alert(value.value));
+    }
     let source = pattern(&name, &value)?;
     cursor.notes.severity(&name, &source, at);
     let pattern = TextPattern::glob(&source);
