@@ -6,12 +6,14 @@
 //! order give equal bytes.
 
 mod alert;
+mod case;
 mod correlate;
 mod count;
 mod episode;
 mod held;
 mod join;
 mod kept;
+mod key_state;
 mod matching;
 mod operand;
 mod predicate;
