@@ -325,3 +325,21 @@ pub(crate) fn closed(first: i64, last: i64, count: u64) -> Told {
 pub(crate) fn evidence(alert: &Alert) -> Vec<&str> {
     alert.events.iter().map(|evidence| evidence.event_id.as_str()).collect()
 }
+
+/// Events of this kind (`security_event`).
+pub(crate) fn of_kind(kind: &str) -> ruleset::Predicate {
+    ruleset::Predicate::Field {
+        name: "security_event".to_owned(),
+        test: ruleset::Test::Matches(ruleset::TextPattern::exact(kind)),
+    }
+}
+
+/// A rule in the typed form that both languages compile to.
+pub(crate) fn typed(id: &str, pattern: ruleset::Pattern, timing: impl Fn(&mut ruleset::Timing)) -> ruleset::Rule {
+    let mut rule = (*rules(&["security_event:a"]).rules()[0]).clone();
+    id.clone_into(&mut rule.id);
+    rule.pattern = pattern;
+    timing(&mut rule.timing);
+    rule.hash = event::SemanticHash::new(&rule.meaning());
+    rule
+}
