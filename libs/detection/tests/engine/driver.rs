@@ -152,6 +152,12 @@ impl Engine {
         self.correlator = Correlator::open(rules, one, &self.store).unwrap();
     }
 
+    /// The process is lost, and another goes on from the changelog.
+    pub(crate) fn lose(&mut self, rules: &RuleSet, sources: SourceCounts) {
+        let next = Self::restored(rules, sources, &self.changes);
+        (self.matcher, self.correlator, self.store) = (next.matcher, next.correlator, next.store);
+    }
+
     /// Events in one batch, each arriving at its own time.
     pub(crate) fn send(&mut self, events: impl IntoIterator<Item = Event>) {
         let batch: Vec<Sent> = events

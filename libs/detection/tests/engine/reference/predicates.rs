@@ -24,7 +24,11 @@ pub(crate) fn passes(filter: &Predicate, seen: &Seen, timezone: &str) -> bool {
 
 pub(crate) fn truth(condition: &Predicate, seen: &Seen, timezone: &str) -> Truth {
     let of = |part: &Predicate| truth(part, seen, timezone);
-    let now = || zoned(Timestamp::from_millisecond(seen.time).unwrap(), timezone);
+    let now = |zone: &Option<TimeZone>| {
+        let time = Timestamp::from_millisecond(seen.time).unwrap();
+        zone.clone()
+            .map_or_else(|| zoned(time, timezone), |zone| time.to_zoned(zone))
+    };
     match condition {
         Predicate::All(parts) => parts.iter().map(of).min().unwrap_or(Truth::Yes),
         Predicate::Any(parts) => parts.iter().map(of).max().unwrap_or(Truth::No),
@@ -47,9 +51,9 @@ pub(crate) fn truth(condition: &Predicate, seen: &Seen, timezone: &str) -> Truth
         }
         Predicate::Service(pattern) => known(is_service(pattern, seen)),
         Predicate::Word(word) => known(has_word(word, seen)),
-        Predicate::Hour(comparison, hour) => whole(*comparison, i64::from(now().hour()), *hour),
-        Predicate::Weekday(comparison, day) => {
-            whole(*comparison, i64::from(now().weekday().to_monday_one_offset()), *day)
+        Predicate::Hour(comparison, hour, zone) => whole(*comparison, now(zone).hour().into(), *hour),
+        Predicate::Weekday(comparison, day, zone) => {
+            whole(*comparison, now(zone).weekday().to_monday_one_offset().into(), *day)
         }
         Predicate::Alert(_) => Truth::No,
     }
@@ -82,6 +86,10 @@ fn fits(value: &FieldValue, test: &Test, seen: &Seen, timezone: &str) -> Truth {
             let each = literals.iter();
             let equal = each.map(|literal| compared(value, Comparison::Equal, literal));
             equal.max().unwrap_or(Truth::No)
+        }
+        Test::Every(tests) => {
+            let each = tests.iter().map(|test| fits(value, test, seen, timezone));
+            each.min().unwrap_or(Truth::Yes)
         }
         Test::Regex(pattern) => known(pattern.0.is_match(&value.as_text())),
         Test::Network(network) => match value.as_text().parse::<IpAddr>() {
