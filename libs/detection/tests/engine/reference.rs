@@ -134,7 +134,9 @@ fn overs(rule: &Rule, left: &[Seen], mut moments: Vec<Moment>) -> Vec<Over> {
             _ => runs.push(vec![moment]),
         }
     }
-    runs.iter().map(|run| over(&rule.pattern, left, run)).collect()
+    let mut overs: Vec<Over> = runs.iter().map(|run| over(&rule.pattern, left, run)).collect();
+    overs.sort();
+    overs
 }
 
 fn over(pattern: &Pattern, left: &[Seen], run: &[Moment]) -> Over {
