@@ -58,8 +58,8 @@ fn windows_of<'a>(window: Window, events: &[Seen<'a>], end: &Seen<'a>) -> Vec<Ve
         }
         Window::Session { gap, max } => {
             let mut from = end.time;
-            let mut earlier = events.iter().rev().filter(|seen| seen.time <= end.time);
-            while let Some(seen) = earlier.next() {
+            let earlier = events.iter().rev().filter(|seen| seen.time <= end.time);
+            for seen in earlier {
                 if from - seen.time > millis(gap) || end.time - seen.time > millis(max) {
                     break;
                 }
