@@ -3,6 +3,8 @@
 //! A query is split into tokens, the tokens at the bars into a filter and stages, and each is read by itself, so one
 //! pass tells every fault. Positions are bytes of the query; the caller knows where in a file it stands.
 
+mod bounded_regex;
+mod clock;
 mod condition;
 mod cursor;
 mod draft;
@@ -10,55 +12,75 @@ mod duration;
 mod expression;
 mod field;
 mod filter;
+mod inner;
+mod keys;
+mod limit;
 mod literal;
+mod network;
+
 mod token;
+mod value;
+mod zone;
 
 use std::time::Duration;
 
-use crate::error::{Fault, quoted, suggestion};
+use crate::error::{Fault, nearest, quoted, suggestion};
 use crate::stages::STAGES;
 use crate::{Pattern, Predicate};
 
 pub(crate) use condition::condition;
 pub(crate) use cursor::{Cursor, Notes};
-pub(crate) use draft::{Draft, Join, without_state};
-pub(crate) use duration::{Bounds, GRACE, KEEP_ALIVE, LATENESS, WINDOW, duration};
+pub(crate) use draft::{Computed, Draft, Relation, without_state};
+pub(crate) use duration::{Bounds, GRACE, KEEP_ALIVE, LATENESS, SUPPRESS, WINDOW, duration};
 pub(crate) use expression::expression;
 pub(crate) use field::field_name;
-pub(crate) use filter::term;
+pub(crate) use inner::{inner, inner_step};
+pub(crate) use keys::{names, pairs, step_keys};
+pub(crate) use limit::{Domain, limit, rising, whole_limit};
+pub(crate) use literal::number;
+pub(crate) use zone::zone;
 
+use bounded_regex::bounded_regex;
 use draft::pattern;
+use expression::deeper;
+use filter::term;
+use network::network;
 use token::{Token, TokenKind, tokens};
 
 /// The longest query, in bytes.
 pub(crate) const QUERY_BYTES_MAX: usize = 16 * 1024;
 
-/// The most fields that a group or a join has.
-pub(crate) const KEY_FIELDS_MAX: usize = 8;
-
 /// What a query says.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) pattern: Pattern,
+    /// Zero for `every_match`.
     pub(crate) keep_alive: Option<Duration>,
+    pub(crate) suppress: Option<Duration>,
     pub(crate) grace: Option<Duration>,
     pub(crate) lateness: Option<Duration>,
     pub(crate) regexes: usize,
     pub(crate) warnings: Vec<Fault>,
 }
 
-/// Words that other engines or later versions have as stages.
-const NOT_YET: [&str; 10] = [
-    "count_distinct",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "percentile",
-    "session",
-    "suppress",
-    "without",
-    "sequence",
+/// Words of other languages, and the stage that does what they do.
+const ELSEWHERE: [(&str, &str); 16] = [
+    ("search", "where"),
+    ("filter", "where"),
+    ("stats", "count"),
+    ("average", "avg"),
+    ("mean", "avg"),
+    ("distinct", "count_distinct"),
+    ("dcount", "count_distinct"),
+    ("cardinality", "count_distinct"),
+    ("bucket", "window"),
+    ("tumbling", "window"),
+    ("timeframe", "window"),
+    ("maxspan", "within"),
+    ("dedup", "suppress"),
+    ("throttle", "suppress"),
+    ("absence", "without"),
+    ("new_terms", "new value"),
 ];
 
 /// Reads a query.
@@ -78,32 +100,29 @@ pub(crate) fn parse(text: &str) -> Result<Query, Vec<Fault>> {
     let mut faults = Vec::new();
     for (number, part) in split_at_bars(&tokens, text.trim_end().len()).into_iter().enumerate() {
         let cursor = Cursor::new(part.tokens, part.end, &mut notes);
-        let read = if number == 0 {
+        // A sequence has a filter for each step, and needs none before.
+        let read = if number == 0 && !cursor.is_at_call("sequence") {
             filter(cursor, &mut draft)
         } else {
             stage(cursor, &mut draft)
         };
         faults.extend(read.err());
     }
-    let pattern = if faults.is_empty() {
-        pattern(&draft, text.trim_end().len())
-    } else {
-        Err(Vec::new())
-    };
-    match pattern {
-        Ok(pattern) => Ok(Query {
-            pattern,
-            keep_alive: draft.keep_alive.map(|given| given.value),
-            grace: draft.grace.map(|given| given.value),
-            lateness: draft.lateness.map(|given| given.value),
-            regexes: notes.regexes,
-            warnings: notes.into_warnings(),
-        }),
-        Err(missing) => {
-            faults.extend(missing);
-            Err(faults)
-        }
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    let pattern = pattern(&draft, text.trim_end().len())?;
+    notes.warnings.extend(draft.idle_knob(&pattern));
+    let (keep_alive, suppress) = draft.episode_spans();
+    Ok(Query {
+        pattern,
+        keep_alive,
+        suppress,
+        grace: draft.grace.map(|given| given.value),
+        lateness: draft.lateness.map(|given| given.value),
+        regexes: notes.regexes,
+        warnings: notes.into_warnings(),
+    })
 }
 
 struct Part<'t> {
@@ -132,6 +151,7 @@ fn split_at_bars(tokens: &[Token], end: usize) -> Vec<Part<'_>> {
             | TokenKind::Phrase(_)
             | TokenKind::Compare(_)
             | TokenKind::Tilde
+            | TokenKind::NotTilde
             | TokenKind::Comma => {}
         }
     }
@@ -147,7 +167,7 @@ fn filter(mut cursor: Cursor, draft: &mut Draft) -> Result<(), Fault> {
         let message = "a query begins with a filter, as in `security_event:login_failed | where …`";
         return Err(Fault::new(cursor.here(), message));
     }
-    let read = expression(&mut cursor, term)?;
+    let read = expression(&mut cursor, &term)?;
     cursor.finish("`AND`, `OR` or `|`")?;
     draft.conditions.push(read);
     Ok(())
@@ -172,10 +192,11 @@ fn stage(mut cursor: Cursor, draft: &mut Draft) -> Result<(), Fault> {
 }
 
 fn unknown_stage(word: &str) -> String {
-    if NOT_YET.contains(&word) {
-        return format!("{} is not supported yet", quoted(word));
-    }
     let known: Vec<_> = STAGES.iter().map(|stage| stage.spelled()).collect();
+    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == word);
+    if let (Some((_, ours)), None) = (elsewhere, nearest(word, known.iter().copied())) {
+        return format!("unknown stage {}: here that is `{ours}`", quoted(word));
+    }
     format!("unknown stage {}{}", quoted(word), suggestion(word, &known))
 }
 

@@ -72,6 +72,14 @@ pub struct Timing {
 }
 
 impl Rule {
+    const ID_BYTES_MAX: usize = 128;
+
+    /// Whether a text can be the id of a rule.
+    pub fn is_id(text: &str) -> bool {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        (1..=Self::ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(fits)
+    }
+
     /// What the rule groups by, as people name it: the group fields, the left names of a join, the names of a sequence's
     /// first step. Empty for stateless rules.
     pub fn key_fields(&self) -> Vec<&str> {

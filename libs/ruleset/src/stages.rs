@@ -1,20 +1,33 @@
 //! The stages of a query. To add one: a file in `stages/`, and a line in [`STAGES`].
 
+mod avg;
 mod count;
+mod count_distinct;
+mod every_match;
 mod grace;
 mod group_by;
 mod join;
 mod keep_alive;
 mod lateness;
+mod max;
+mod min;
+mod new_value;
+mod percentile;
+mod sequence;
+mod session;
+mod sum;
+mod suppress;
 mod r#where;
 mod window;
 mod within;
+mod without;
 
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::Aggregate;
 use crate::error::{Fault, Given};
-use crate::query::{Bounds, Cursor, Draft, duration};
+use crate::query::{Bounds, Computed, Cursor, Domain, Draft, duration, field_name, limit};
 
 /// One kind of stage.
 pub(crate) trait Stage: Sync {
@@ -29,13 +42,25 @@ pub(crate) trait Stage: Sync {
 }
 
 /// Every stage.
-pub(crate) const STAGES: [&dyn Stage; 9] = [
+pub(crate) const STAGES: [&dyn Stage; 21] = [
     &r#where::Where,
     &window::Window,
+    &session::Session,
     &group_by::GroupBy,
     &count::Count,
+    &count_distinct::CountDistinct,
+    &sum::Sum,
+    &avg::Avg,
+    &min::Min,
+    &max::Max,
+    &percentile::Percentile,
     &join::Join,
+    &without::Without,
+    &sequence::Sequence,
+    &new_value::NewValue,
     &within::Within,
+    &suppress::Suppress,
+    &every_match::EveryMatch,
     &keep_alive::KeepAlive,
     &grace::Grace,
     &lateness::Lateness,
@@ -43,10 +68,40 @@ pub(crate) const STAGES: [&dyn Stage; 9] = [
 
 /// The span that follows the word of a stage.
 fn span(cursor: &mut Cursor, at: Range<usize>, stage: &dyn Stage, bounds: &Bounds) -> Result<Given<Duration>, Fault> {
-    let (written, written_at) = cursor.word(&format!("a span of time, as in `{}`", stage.usage()))?;
-    Ok(Given {
-        value: duration(written, &written_at, bounds)?,
-        at,
+    let value = bare_span(cursor, stage, bounds)?;
+    Ok(Given { value, at })
+}
+
+fn bare_span(cursor: &mut Cursor, stage: &dyn Stage, bounds: &Bounds) -> Result<Duration, Fault> {
+    let (written, at) = cursor.word(&format!("a span of time, as in `{}`", stage.usage()))?;
+    duration(written, &at, bounds)
+}
+
+/// `within W` at the end of another stage, if it stands there.
+fn inner_within(cursor: &mut Cursor, draft: &mut Draft) -> Result<(), Fault> {
+    let at = cursor.here();
+    if cursor.keyword("within") {
+        within::Within.parse(cursor, at, draft)?;
+    }
+    Ok(())
+}
+
+/// What follows the word of a stage that computes something of a field: `(field) > 5`.
+fn computed_of_field(
+    cursor: &mut Cursor,
+    stage: &dyn Stage,
+    domain: Domain,
+    aggregate: fn(String) -> Aggregate,
+) -> Result<Computed, Fault> {
+    cursor.open(&format!("`(` and a field, as in `{}`", stage.usage()))?;
+    let (name, at) = cursor.word("a field")?;
+    let field = field_name(name, &at, cursor.notes)?;
+    cursor.close()?;
+    Ok(Computed {
+        name: stage.spelled(),
+        aggregate: aggregate(field),
+        limit: limit(cursor, stage.usage(), domain)?,
+        threshold: None,
     })
 }
 
@@ -83,7 +138,11 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md");
         let text = std::fs::read_to_string(path).expect("the documentation is there");
         for stage in STAGES {
-            assert!(text.contains(&format!("| `{}` |", stage.usage())), "{}", stage.usage());
+            assert!(
+                text.contains(&format!("| `{}` |", stage.usage().replace('|', "\\|"))),
+                "{}",
+                stage.usage()
+            );
         }
     }
 

@@ -173,7 +173,7 @@ fn r05_numbers_that_cannot_be_meant() {
             "no field of a group",
             query("a | window 5m | group by | count > 3"),
             5,
-            "a field to group by",
+            "a field of the group",
         ),
     ]);
 }

@@ -1,35 +1,23 @@
-use std::ops::Range;
-
 use event::{Level, Severity};
-use regex::RegexBuilder;
 
+use super::clock::Clock;
 use super::cursor::Text;
-use super::literal::{literal, unknown};
+use super::field::CANONICAL;
+use super::literal::literal;
+use super::network::is_network_like;
 use super::token::TokenKind;
-use super::{Cursor, any_of, field_name};
+use super::{Cursor, any_of, bounded_regex, field_name, network};
 use crate::error::{Fault, Given, nearest, quoted};
-use crate::{Comparison, Literal, Predicate, RegexPattern, Test, TextPattern};
+use crate::{Comparison, Literal, Predicate, Relation, Test, TextPattern};
 
-/// The longest regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 4096;
-/// The compiled size, in bytes, of a regular expression and of its lazy automaton.
-const REGEX_SIZE_MAX: usize = 1024 * 1024;
-const REGEX_NEST_MAX: u32 = 50;
-/// How many regular expressions one rule has.
-const REGEX_COUNT_MAX: usize = 20;
+/// The operators of a `where`, for messages.
+const OPERATORS: &str = "= != > >= < <= ~ !~ in like exists";
 
-const WEEKDAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
+/// The word that makes a field of what is compared with: `user_id != field(target_id)`.
+const FIELD: &str = "field";
 
-/// One condition of a `where`: `field = value`, `field in (a, b)`, `field like pattern`, `field ~ regex`,
-/// `field exists`, `hour >= 22`, `weekday = sun`.
+/// One condition of a `where`: `field = value`, `field = field(other)`, `field in (a, b)`, `field like pattern`,
+/// `field ~ regex`, `field exists`, `hour >= 22`, `weekday = sun`.
 pub(crate) fn condition(cursor: &mut Cursor) -> Result<Predicate, Fault> {
     let (name, at) = cursor.word("a field")?;
     if let Some(clock) = Clock::from_name(name) {
@@ -40,48 +28,108 @@ pub(crate) fn condition(cursor: &mut Cursor) -> Result<Predicate, Fault> {
         return Err(Fault::new(at, message));
     }
     let name = field_name(name, &at, cursor.notes)?;
-    let negated = cursor.keyword("NOT");
-    let test = test(cursor, &name, negated)?;
-    let found = Predicate::Field { name, test };
-    Ok(if negated {
-        Predicate::Not(Box::new(found))
+    if cursor.keyword("NOT") {
+        let found =
+            tested_by_word(cursor, &name)?.ok_or_else(|| cursor.expected("`in`, `like` or `exists` after `not`"))?;
+        return Ok(Predicate::Not(Box::new(found)));
+    }
+    if let Some(found) = tested_by_word(cursor, &name)? {
+        return Ok(found);
+    }
+    tested_by_sign(cursor, &name)
+}
+
+fn field(name: &str, test: Test) -> Predicate {
+    Predicate::Field {
+        name: name.to_owned(),
+        test,
+    }
+}
+
+/// What a word asks of the field: the operators that `not` may stand before.
+fn tested_by_word(cursor: &mut Cursor, name: &str) -> Result<Option<Predicate>, Fault> {
+    Ok(if cursor.keyword("in") {
+        Some(one_of(cursor, name)?)
+    } else if cursor.keyword("like") {
+        Some(field(name, like(cursor)?))
+    } else if cursor.keyword("exists") {
+        Some(field(name, Test::Exists))
     } else {
-        found
+        None
     })
 }
 
-fn test(cursor: &mut Cursor, name: &str, negated: bool) -> Result<Test, Fault> {
-    if cursor.keyword("in") {
-        let values = list(cursor, |cursor| literal(cursor, name))?;
-        values.iter().for_each(|value| note_severity(cursor, name, value));
-        return Ok(Test::In(values.into_iter().map(|given| given.value).collect()));
+fn tested_by_sign(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault> {
+    if cursor.take(&TokenKind::Tilde) {
+        return Ok(field(name, quoted_regex(cursor)?));
     }
-    if cursor.keyword("like") {
-        return like(cursor);
+    if cursor.take(&TokenKind::NotTilde) {
+        return Ok(Predicate::Not(Box::new(field(name, quoted_regex(cursor)?))));
     }
-    if cursor.keyword("exists") {
-        return Ok(Test::Exists);
+    if let Some(comparison) = cursor.comparison() {
+        if cursor.call(FIELD) {
+            return related(cursor, name, comparison);
+        }
+        let value = literal(cursor, name)?;
+        if comparison == Comparison::Equal {
+            note_severity(cursor, name, &value);
+        }
+        warn_of_other_meanings(cursor, &value);
+        return Ok(field(name, compare(name, comparison, value)?));
     }
     match cursor.peek() {
-        Some(TokenKind::Tilde) if !negated => {
-            cursor.take(&TokenKind::Tilde);
-            regex(cursor)
-        }
-        Some(TokenKind::Compare(comparison)) if !negated => {
-            cursor.comparison();
-            let value = literal(cursor, name)?;
-            if *comparison == Comparison::Equal {
-                note_severity(cursor, name, &value);
-            }
-            compare(name, *comparison, value)
-        }
         Some(TokenKind::Word(word)) => Err(Fault::new(cursor.here(), unknown_operator(word))),
-        _ if negated => Err(cursor.expected("`in`, `like` or `exists` after `not`")),
-        _ => Err(cursor.expected(&format!(
-            "an operator after {}: = != > >= < <= ~ in like exists",
-            quoted(name)
-        ))),
+        _ => Err(cursor.expected(&format!("an operator after {}: {OPERATORS}", quoted(name)))),
     }
+}
+
+/// `field(other)`, after its parenthesis.
+fn related(cursor: &mut Cursor, name: &str, comparison: Comparison) -> Result<Predicate, Fault> {
+    let (other, at) = cursor.word("the other field")?;
+    let other = field_name(other, &at, cursor.notes)?;
+    cursor.close()?;
+    if other == name {
+        return Err(Fault::new(at, format!("{} is compared with itself", quoted(name))));
+    }
+    Ok(field(name, Test::Relates(Relation::Compares(comparison), other)))
+}
+
+/// `in (a, b)`; networks may be among them.
+fn one_of(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault> {
+    let items = list(cursor, |cursor| item(cursor, name))?;
+    let mut values = Vec::new();
+    let mut tests = Vec::new();
+    for item in items {
+        match item {
+            Item::Value(value) => values.push(value),
+            Item::Network(test) => tests.push(field(name, test)),
+        }
+    }
+    if !values.is_empty() {
+        tests.insert(0, field(name, Test::In(values)));
+    }
+    Ok(any_of(tests))
+}
+
+enum Item {
+    Value(Literal),
+    Network(Test),
+}
+
+fn item(cursor: &mut Cursor, name: &str) -> Result<Item, Fault> {
+    let written = match cursor.peek() {
+        Some(TokenKind::Word(word)) => Some(word),
+        // In quotes it is text, but an address is never that.
+        Some(TokenKind::Phrase(phrase)) if name == "source_ip" => Some(phrase),
+        _ => None,
+    };
+    if let Some(network) = written.and_then(|word| network(word)) {
+        cursor.text("a network")?;
+        return Ok(Item::Network(Test::Network(network)));
+    }
+    let value = literal(cursor, name)?;
+    note_severity(cursor, name, &value);
+    Ok(Item::Value(value.value))
 }
 
 fn note_severity(cursor: &mut Cursor, field: &str, value: &Given<Literal>) {
@@ -90,26 +138,47 @@ fn note_severity(cursor: &mut Cursor, field: &str, value: &Given<Literal>) {
     }
 }
 
+/// A word without quotes that is the name of a field, or a network, is taken for a text here.
+fn warn_of_other_meanings(cursor: &mut Cursor, value: &Given<Literal>) {
+    let Given {
+        value: Literal::Text(text),
+        at,
+    } = value
+    else {
+        return;
+    };
+    let is_quoted = at.len() > text.len();
+    if is_quoted {
+        return;
+    }
+    let meant = if text.contains('_') && (CANONICAL.contains(&text.as_str()) || text.ends_with("_id")) {
+        format!("for the field write `{FIELD}({text})`")
+    } else if is_network_like(text) {
+        format!("for the network write `in ({text})`")
+    } else {
+        return;
+    };
+    let message = format!("this compares with the text {}: {meant}", quoted(text));
+    cursor.notes.warnings.push(Fault::new(at.clone(), message));
+}
+
 fn unknown_operator(word: &str) -> String {
     let meant = match nearest(word, ["in", "like", "exists"]) {
         Some(known) => format!(": did you mean `{known}`?"),
-        None => ": they are = != > >= < <= ~ in like exists".to_owned(),
+        None => format!(": they are {OPERATORS}"),
     };
     format!("unknown operator {}{meant}", quoted(word))
 }
 
 /// `(a, b, …)`
-fn list<T>(cursor: &mut Cursor, item: impl Fn(&mut Cursor) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+pub(crate) fn list<T>(cursor: &mut Cursor, item: impl Fn(&mut Cursor) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
     cursor.open("a list as in `in (a, b)`")?;
     let mut items = vec![item(cursor)?];
-    while cursor.take(&TokenKind::Comma) {
+    while cursor.comma() {
         items.push(item(cursor)?);
     }
-    if cursor.take(&TokenKind::Close) {
-        Ok(items)
-    } else {
-        Err(cursor.expected("`,` or `)`"))
-    }
+    cursor.close_or("`,` or `)`")?;
+    Ok(items)
 }
 
 fn like(cursor: &mut Cursor) -> Result<Test, Fault> {
@@ -121,41 +190,14 @@ fn like(cursor: &mut Cursor) -> Result<Test, Fault> {
     Ok(Test::Matches(TextPattern::glob(text)))
 }
 
-fn regex(cursor: &mut Cursor) -> Result<Test, Fault> {
+fn quoted_regex(cursor: &mut Cursor) -> Result<Test, Fault> {
     let Text { text, at, .. } = cursor.text("a regular expression in quotes after `~`")?;
-    cursor.notes.regexes += 1;
-    if cursor.notes.regexes > REGEX_COUNT_MAX {
-        let message = format!("a rule has at most {REGEX_COUNT_MAX} regular expressions");
-        return Err(Fault::new(at, message));
-    }
-    if text.len() > REGEX_BYTES_MAX {
-        let message = format!("a regular expression has at most {REGEX_BYTES_MAX} bytes");
-        return Err(Fault::new(at, message));
-    }
-    let mut builder = RegexBuilder::new(text);
-    builder
-        .size_limit(REGEX_SIZE_MAX)
-        .dfa_size_limit(REGEX_SIZE_MAX)
-        .nest_limit(REGEX_NEST_MAX);
-    let compiled = builder.build().map_err(|error| Fault::new(at, regex_fault(&error)))?;
-    Ok(Test::Regex(RegexPattern(compiled)))
-}
-
-fn regex_fault(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return format!("this regular expression needs more than {limit} bytes");
-    }
-    let told = error.to_string();
-    let last = told.lines().last().unwrap_or_default();
-    format!(
-        "this is not a regular expression: {}",
-        last.trim_start_matches("error: ")
-    )
+    bounded_regex(cursor.notes, text, at)
 }
 
 /// A comparison. Severities and levels are ordered by how bad they are, not by their letters; other texts have no
 /// order that a rule could rely on (`"9" > "10"`).
-fn compare(name: &str, comparison: Comparison, value: Given<Literal>) -> Result<Test, Fault> {
+pub(crate) fn compare(name: &str, comparison: Comparison, value: Given<Literal>) -> Result<Test, Fault> {
     let Given { value, at } = value;
     let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
     match &value {
@@ -193,76 +235,4 @@ fn words_that<T: Copy + Ord>(
     fitting
         .map(|candidate| Literal::Text(name(*candidate).to_owned()))
         .collect()
-}
-
-/// What a rule can ask of the effective time, in the rule's zone.
-#[derive(Clone, Copy)]
-enum Clock {
-    Hour,
-    Weekday,
-}
-
-impl Clock {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "hour" => Some(Self::Hour),
-            "weekday" => Some(Self::Weekday),
-            _ => None,
-        }
-    }
-
-    fn condition(self, cursor: &mut Cursor) -> Result<Predicate, Fault> {
-        let negated = cursor.keyword("NOT");
-        if cursor.keyword("in") {
-            let values = list(cursor, |cursor| self.value(cursor))?;
-            let found = any_of(values.into_iter().map(|value| self.predicate(Comparison::Equal, value)));
-            return Ok(if negated {
-                Predicate::Not(Box::new(found))
-            } else {
-                found
-            });
-        }
-        match cursor.peek() {
-            Some(TokenKind::Compare(comparison)) if !negated => {
-                cursor.comparison();
-                Ok(self.predicate(*comparison, self.value(cursor)?))
-            }
-            _ => Err(cursor.expected("one of = != > >= < <= in")),
-        }
-    }
-
-    fn predicate(self, comparison: Comparison, value: i64) -> Predicate {
-        match self {
-            Self::Hour => Predicate::Hour(comparison, value, None),
-            Self::Weekday => Predicate::Weekday(comparison, value, None),
-        }
-    }
-
-    fn value(self, cursor: &mut Cursor) -> Result<i64, Fault> {
-        match self {
-            Self::Hour => {
-                let (word, at) = cursor.word("an hour from 0 to 23")?;
-                let hour = word.parse().ok().filter(|hour| (0..=23).contains(hour));
-                hour.ok_or_else(|| Fault::new(at, format!("{} is not an hour from 0 to 23", quoted(word))))
-            }
-            Self::Weekday => {
-                let (word, at) = cursor.word("a weekday")?;
-                weekday(word, at)
-            }
-        }
-    }
-}
-
-/// `mon`, `monday`, or its number: Monday 1 to Sunday 7.
-fn weekday(word: &str, at: Range<usize>) -> Result<i64, Fault> {
-    let lower = word.to_lowercase();
-    let named = WEEKDAYS
-        .iter()
-        .zip(1..)
-        .find(|(name, _)| **name == lower || name[..3] == lower);
-    let numbered = word.parse().ok().filter(|number| (1..=7).contains(number));
-    named
-        .map(|(_, number)| number)
-        .or(numbered)
-        .ok_or_else(|| Fault::new(at, unknown("weekday", word, &WEEKDAYS)))
 }

@@ -10,6 +10,8 @@ use crate::error::{Fault, Given, quoted};
 pub(crate) struct Cursor<'t, 'n> {
     tokens: &'t [Token],
     end: usize,
+    /// How deep in parentheses and `NOT` it is.
+    pub(crate) depth: usize,
     pub(crate) notes: &'n mut Notes,
 }
 
@@ -56,7 +58,12 @@ impl Notes {
 
 impl<'t, 'n> Cursor<'t, 'n> {
     pub(crate) fn new(tokens: &'t [Token], end: usize, notes: &'n mut Notes) -> Self {
-        Self { tokens, end, notes }
+        Self {
+            tokens,
+            end,
+            depth: 0,
+            notes,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<&'t TokenKind> {
@@ -81,6 +88,10 @@ impl<'t, 'n> Cursor<'t, 'n> {
 
     pub(crate) fn bar(&mut self) -> bool {
         self.take(&TokenKind::Pipe)
+    }
+
+    pub(crate) fn is_at_open(&self) -> bool {
+        self.peek() == Some(&TokenKind::Open)
     }
 
     pub(crate) fn comma(&mut self) -> bool {
@@ -140,6 +151,7 @@ impl<'t, 'n> Cursor<'t, 'n> {
             Some(
                 TokenKind::Compare(_)
                 | TokenKind::Tilde
+                | TokenKind::NotTilde
                 | TokenKind::Open
                 | TokenKind::Close
                 | TokenKind::Comma
@@ -152,6 +164,23 @@ impl<'t, 'n> Cursor<'t, 'n> {
         Ok(Text { text, is_quoted, at })
     }
 
+    /// Whether `name (` is next.
+    pub(crate) fn is_at_call(&self, name: &str) -> bool {
+        let [word, open, ..] = self.tokens else {
+            return false;
+        };
+        word.kind == TokenKind::Word(name.to_owned()) && open.kind == TokenKind::Open
+    }
+
+    /// Steps over `name (`, if it is next.
+    pub(crate) fn call(&mut self, name: &str) -> bool {
+        let found = self.is_at_call(name);
+        if found {
+            self.tokens = &self.tokens[2..];
+        }
+        found
+    }
+
     pub(crate) fn open(&mut self, expected: &str) -> Result<(), Fault> {
         if self.take(&TokenKind::Open) {
             Ok(())
@@ -161,10 +190,15 @@ impl<'t, 'n> Cursor<'t, 'n> {
     }
 
     pub(crate) fn close(&mut self) -> Result<(), Fault> {
+        self.close_or("`)`")
+    }
+
+    /// A parenthesis closes here, where `expected` could stand as well.
+    pub(crate) fn close_or(&mut self, expected: &str) -> Result<(), Fault> {
         if self.take(&TokenKind::Close) {
             Ok(())
         } else {
-            Err(self.expected("`)`"))
+            Err(self.expected(expected))
         }
     }
 
@@ -193,6 +227,7 @@ fn described(kind: &TokenKind) -> String {
         TokenKind::Phrase(phrase) => quoted(&format!("\"{phrase}\"")),
         TokenKind::Compare(_) => "a comparison".to_owned(),
         TokenKind::Tilde => "`~`".to_owned(),
+        TokenKind::NotTilde => "`!~`".to_owned(),
         TokenKind::Open => "`(`".to_owned(),
         TokenKind::Close => "`)`".to_owned(),
         TokenKind::Comma => "`,`".to_owned(),
@@ -202,7 +237,7 @@ fn described(kind: &TokenKind) -> String {
 
 fn hint(kind: &TokenKind) -> &'static str {
     match kind {
-        TokenKind::Compare(_) | TokenKind::Tilde => {
+        TokenKind::Compare(_) | TokenKind::Tilde | TokenKind::NotTilde => {
             ": comparisons go in a stage, `| where field = value`; a value with such a sign in it goes in quotes"
         }
         TokenKind::Word(_)

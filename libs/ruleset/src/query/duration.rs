@@ -28,6 +28,13 @@ pub(crate) const KEEP_ALIVE: Bounds = Bounds {
     most: WINDOW.most,
     shown: "1ms to 30d",
 };
+/// Of `suppress`.
+pub(crate) const SUPPRESS: Bounds = Bounds {
+    name: "suppress",
+    least: Duration::from_millis(1),
+    most: WINDOW.most,
+    shown: "1ms to 30d",
+};
 /// Of `grace`.
 pub(crate) const GRACE: Bounds = Bounds {
     name: "grace",

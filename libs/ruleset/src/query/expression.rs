@@ -7,31 +7,27 @@ use crate::error::Fault;
 const DEPTH_MAX: usize = 50;
 
 /// Reads one condition: a term of a filter, or a comparison of a `where`.
-type Leaf = fn(&mut Cursor) -> Result<Predicate, Fault>;
+type Leaf<'a> = &'a dyn Fn(&mut Cursor) -> Result<Predicate, Fault>;
 
 /// Conditions with `NOT`, `AND`, `OR` and parentheses; the first binds tightest.
 pub(crate) fn expression(cursor: &mut Cursor, leaf: Leaf) -> Result<Predicate, Fault> {
-    alternatives(cursor, leaf, 0)
-}
-
-fn alternatives(cursor: &mut Cursor, leaf: Leaf, depth: usize) -> Result<Predicate, Fault> {
-    let mut parts = vec![conjunction(cursor, leaf, depth)?];
+    let mut parts = vec![conjunction(cursor, leaf)?];
     while cursor.keyword("OR") {
-        parts.push(conjunction(cursor, leaf, depth)?);
+        parts.push(conjunction(cursor, leaf)?);
     }
     Ok(any_of(parts))
 }
 
-fn conjunction(cursor: &mut Cursor, leaf: Leaf, depth: usize) -> Result<Predicate, Fault> {
-    let mut parts = vec![negation(cursor, leaf, depth)?];
+fn conjunction(cursor: &mut Cursor, leaf: Leaf) -> Result<Predicate, Fault> {
+    let mut parts = vec![negation(cursor, leaf)?];
     while cursor.keyword("AND") {
-        parts.push(negation(cursor, leaf, depth)?);
+        parts.push(negation(cursor, leaf)?);
     }
     Ok(all_of(parts))
 }
 
-fn negation(cursor: &mut Cursor, leaf: Leaf, depth: usize) -> Result<Predicate, Fault> {
-    if depth > DEPTH_MAX {
+fn negation(cursor: &mut Cursor, leaf: Leaf) -> Result<Predicate, Fault> {
+    if cursor.depth > DEPTH_MAX {
         return Err(Fault::new(
             cursor.here(),
             format!("conditions nest at most {DEPTH_MAX} deep"),
@@ -39,14 +35,25 @@ fn negation(cursor: &mut Cursor, leaf: Leaf, depth: usize) -> Result<Predicate, 
     }
     if cursor.keyword("NOT") {
         let noted = cursor.notes.severities.len();
-        let inner = negation(cursor, leaf, depth + 1)?;
+        let inner = deeper(cursor, |cursor| negation(cursor, leaf))?;
         cursor.notes.severities.truncate(noted);
         return Ok(Predicate::Not(Box::new(inner)));
     }
     if cursor.take(&TokenKind::Open) {
-        let inner = alternatives(cursor, leaf, depth + 1)?;
+        let inner = deeper(cursor, |cursor| expression(cursor, leaf))?;
         cursor.close()?;
         return Ok(inner);
     }
     leaf(cursor)
+}
+
+/// Reads something one level further in. A fault ends the reading, so the depth matters only where there is none.
+pub(crate) fn deeper<'t, 'n>(
+    cursor: &mut Cursor<'t, 'n>,
+    read: impl FnOnce(&mut Cursor<'t, 'n>) -> Result<Predicate, Fault>,
+) -> Result<Predicate, Fault> {
+    cursor.depth += 1;
+    let read = read(cursor)?;
+    cursor.depth -= 1;
+    Ok(read)
 }

@@ -32,7 +32,8 @@ pub(crate) const CANONICAL: [&str; 24] = [
 ];
 
 /// Names that would silently read nothing, and what to do instead.
-const UNREADABLE: [(&str, &str); 8] = [
+const UNREADABLE: [(&str, &str); 9] = [
+    ("alert", "alerts are read in a filter: `alert:brute_force`"),
     ("hour", "it is compared in a stage: `| where hour >= 22`"),
     ("weekday", "it is compared in a stage: `| where weekday in (sat, sun)`"),
     (

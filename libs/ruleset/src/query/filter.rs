@@ -1,16 +1,16 @@
 use std::ops::Range;
 
 use super::cursor::Text;
-use super::literal::{fitting, is_network};
 use super::token::TokenKind;
-use super::{Cursor, field_name};
-use crate::error::{Fault, Given, quoted};
-use crate::{Predicate, Test, TextPattern};
+use super::value::{PATTERN_BYTES_MAX, value, written_value};
+use super::{Cursor, any_of, deeper, expression, field_name};
+use crate::Predicate;
+use crate::error::{Fault, quoted};
 
-/// The longest pattern of a field, in bytes.
-const PATTERN_BYTES_MAX: usize = 1024;
+/// The name that stands before the id of a rule whose alerts are read.
+pub(crate) const ALERT: &str = "alert";
 
-/// One term of a filter: `field:value`, `field:"a value"`, a bare word or a quoted phrase.
+/// One term of a filter: `field:value`, `field:(a OR b)`, a bare word or a quoted phrase.
 pub(crate) fn term(cursor: &mut Cursor) -> Result<Predicate, Fault> {
     const EXPECTED: &str = "a condition such as `field:value`";
     if cursor.is_at_keyword() {
@@ -43,68 +43,43 @@ fn bare(words: &str, at: &Range<usize>) -> Result<Predicate, Fault> {
     Ok(Predicate::Word(words.to_owned()))
 }
 
-fn field_term(cursor: &mut Cursor, name: &str, value: &str, at: &Range<usize>) -> Result<Predicate, Fault> {
+/// `name:` and what follows: the rest of the word, or the phrase, the comparison or the parenthesis that touches it.
+fn field_term(cursor: &mut Cursor, name: &str, rest: &str, at: &Range<usize>) -> Result<Predicate, Fault> {
     let name_at = at.start..at.start + name.len().max(1);
-    let name = field_name(name, &name_at, cursor.notes)?;
-    let value = value_of(cursor, &name, value, at)?;
-    if name == "alert" {
-        return Ok(Predicate::Alert(value.value));
+    let name = match name {
+        ALERT => ALERT.to_owned(),
+        name => field_name(name, &name_at, cursor.notes)?,
+    };
+    if !rest.is_empty() {
+        let text = Text {
+            text: rest,
+            is_quoted: false,
+            at: at.end - rest.len()..at.end,
+        };
+        return written_value(cursor, &name, text);
     }
-    let source = pattern(&name, &value)?;
-    cursor.notes.severity(&name, &source, at);
-    let pattern = TextPattern::glob(&source);
-    Ok(match name.as_str() {
-        "service" => Predicate::Service(pattern),
-        _ => Predicate::Field {
-            name,
-            test: Test::Matches(pattern),
-        },
+    if cursor.here().start != at.end || cursor.peek().is_none() {
+        let message =
+            format!("a value follows `{name}:` without a space, as in `{name}:value` or `{name}:\"a value\"`");
+        return Err(Fault::new(at.clone(), message));
+    }
+    if cursor.take(&TokenKind::Open) {
+        return group(cursor, &name);
+    }
+    value(cursor, &name)
+}
+
+/// `name:(a OR b)`, `name:(a, b)`, `name:(a AND NOT b)`: every value in there is one of the field.
+fn group(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault> {
+    deeper(cursor, |cursor| {
+        let mut parts = Vec::new();
+        loop {
+            parts.push(expression(cursor, &|cursor| value(cursor, name))?);
+            if !cursor.comma() {
+                break;
+            }
+        }
+        cursor.close_or("`OR`, `AND`, `,` or `)`")?;
+        Ok(any_of(parts))
     })
-}
-
-/// What stands after the colon: the rest of the word, or the phrase that touches it.
-fn value_of(cursor: &mut Cursor, name: &str, value: &str, at: &Range<usize>) -> Result<Given<String>, Fault> {
-    let touching = cursor.here().start == at.end;
-    match cursor.peek() {
-        Some(TokenKind::Phrase(phrase)) if touching && value.is_empty() => {
-            let at = cursor.here();
-            cursor.take(&TokenKind::Phrase(phrase.clone()));
-            Ok(Given {
-                value: phrase.clone(),
-                at,
-            })
-        }
-        Some(TokenKind::Open) if touching && value.is_empty() => {
-            let message = format!("write `{name}:a OR {name}:b`, or `| where {name} in (a, b)`");
-            Err(Fault::new(cursor.here(), message))
-        }
-        _ if value.is_empty() => {
-            let message =
-                format!("a value follows `{name}:` without a space, as in `{name}:value` or `{name}:\"a value\"`");
-            Err(Fault::new(at.clone(), message))
-        }
-        _ => Ok(Given {
-            value: value.to_owned(),
-            at: at.end - value.len()..at.end,
-        }),
-    }
-}
-
-fn pattern(name: &str, value: &Given<String>) -> Result<String, Fault> {
-    let Given { value: text, at } = value;
-    let fault = |message: String| Err(Fault::new(at.clone(), message));
-    if text.len() > PATTERN_BYTES_MAX {
-        return fault(format!("a pattern has at most {PATTERN_BYTES_MAX} bytes"));
-    }
-    if text.starts_with(['[', '{']) && text.len() > 1 && !text.ends_with([']', '}']) {
-        return fault(format!("ranges are not supported yet: use `| where {name} >= …`"));
-    }
-    if is_network(text) {
-        return fault("networks such as 10.0.0.0/8 are not supported yet: use `*`, as in `source_ip:10.*`".to_owned());
-    }
-    if text.contains(['*', '?']) {
-        Ok(text.clone())
-    } else {
-        fitting(name, text, at)
-    }
 }

@@ -1,10 +1,10 @@
-use std::net::IpAddr;
 use std::ops::Range;
 
 use event::{Level, Severity};
 
 use super::Cursor;
 use super::cursor::Text;
+use super::network::is_network_like;
 use crate::Literal;
 use crate::error::{Fault, Given, quoted, suggestion};
 
@@ -14,13 +14,22 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// A value as it is written in a `where`: quoted it is text, else a number, `true` or `false`, or text.
 pub(crate) fn literal(cursor: &mut Cursor, field: &str) -> Result<Given<Literal>, Fault> {
     let Text { text, is_quoted, at } = cursor.text(&format!("a value to compare {} with", quoted(field)))?;
-    let value = match text {
-        "true" if !is_quoted => Literal::Bool(true),
-        "false" if !is_quoted => Literal::Bool(false),
-        word if !is_quoted && is_number(word) => number(word, &at)?,
-        text => Literal::Text(fitting(field, text, &at)?),
+    let value = if is_quoted {
+        Literal::Text(fitting(field, text, &at)?)
+    } else {
+        unquoted(field, text, &at)?
     };
     Ok(Given { value, at })
+}
+
+/// What a word without quotes is.
+pub(crate) fn unquoted(field: &str, word: &str, at: &Range<usize>) -> Result<Literal, Fault> {
+    Ok(match word {
+        "true" => Literal::Bool(true),
+        "false" => Literal::Bool(false),
+        word if is_number(word) => Literal::Number(number(word, at)?),
+        word => Literal::Text(fitting(field, word, at)?),
+    })
 }
 
 fn is_number(word: &str) -> bool {
@@ -32,9 +41,13 @@ fn is_number(word: &str) -> bool {
     }
 }
 
-fn number(word: &str, at: &Range<usize>) -> Result<Literal, Fault> {
+/// A number as it is written: digits, with a minus before and a fraction behind if need be.
+pub(crate) fn number(word: &str, at: &Range<usize>) -> Result<f64, Fault> {
     /// 2^53: from there on, neighbouring whole numbers are the same number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !is_number(word) {
+        return Err(Fault::new(at.clone(), format!("{} is not a number", quoted(word))));
+    }
     let number: f64 = word.parse().unwrap_or(f64::INFINITY);
     if number.abs() >= EXACT {
         let message = format!(
@@ -43,7 +56,8 @@ fn number(word: &str, at: &Range<usize>) -> Result<Literal, Fault> {
         );
         return Err(Fault::new(at.clone(), message));
     }
-    Ok(Literal::Number(number))
+    // There is one zero.
+    Ok(number + 0.0)
 }
 
 /// The text as the field can have it. Fields whose values are a closed set, or are written in one way, are held to
@@ -64,21 +78,14 @@ pub(crate) fn fitting(field: &str, text: &str, at: &Range<usize>) -> Result<Stri
         },
         "source_ip" => match event::normalise_ip(text) {
             Some(address) => Ok(address),
-            None if is_network(text) => {
-                fault("networks such as 10.0.0.0/8 are not supported yet: use `*`, as in `source_ip:10.*`".to_owned())
-            }
+            None if is_network_like(text) => fault(format!(
+                "{} is not a network that can be compared here: `source_ip:10.0.0.0/8` and `source_ip in (10.0.0.0/8)` can",
+                quoted(text)
+            )),
             None => fault(format!("{} is not an address", quoted(text))),
         },
         _ => Ok(text.to_owned()),
     }
-}
-
-/// Whether it is an address and a prefix length.
-pub(crate) fn is_network(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else {
-        return false;
-    };
-    address.parse::<IpAddr>().is_ok() && length.parse::<u8>().is_ok()
 }
 
 pub(crate) fn unknown(kind: &str, word: &str, known: &[&str]) -> String {

@@ -18,6 +18,7 @@ pub(crate) enum TokenKind {
     Phrase(String),
     Compare(Comparison),
     Tilde,
+    NotTilde,
     Open,
     Close,
     Comma,
@@ -25,7 +26,7 @@ pub(crate) enum TokenKind {
 }
 
 /// Every operator, as it is written.
-const OPERATORS: [(&str, TokenKind); 7] = [
+const OPERATORS: [(&str, TokenKind); 8] = [
     ("=", TokenKind::Compare(Comparison::Equal)),
     ("!=", TokenKind::Compare(Comparison::NotEqual)),
     ("<", TokenKind::Compare(Comparison::Less)),
@@ -33,6 +34,7 @@ const OPERATORS: [(&str, TokenKind); 7] = [
     (">", TokenKind::Compare(Comparison::Greater)),
     (">=", TokenKind::Compare(Comparison::GreaterOrEqual)),
     ("~", TokenKind::Tilde),
+    ("!~", TokenKind::NotTilde),
 ];
 
 /// Splits a query into tokens.
@@ -84,6 +86,29 @@ fn is_operator(character: char) -> bool {
     matches!(character, '=' | '!' | '<' | '>' | '~' | '&')
 }
 
+fn ends_word(character: char) -> bool {
+    character.is_whitespace() || "()|\",".contains(character) || is_operator(character)
+}
+
+/// How long the regular expression `/…/` is that a text begins with, its slashes included. Any sign but white space may
+/// stand in it, and a slash as `\/`. What goes on after the second slash is a path.
+pub(crate) fn regex_length(text: &str) -> Option<usize> {
+    let mut characters = text.strip_prefix('/')?.char_indices();
+    while let Some((offset, character)) = characters.next() {
+        match character {
+            '/' => {
+                let length = offset + 2;
+                let is_over = text[length..].chars().next().is_none_or(ends_word);
+                return (is_over && length > 2).then_some(length);
+            }
+            '\\' => drop(characters.next()),
+            other if other.is_whitespace() => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
 fn operator(text: &str, at: usize) -> Result<Token, Fault> {
     let length = text[at..]
         .find(|character| !is_operator(character))
@@ -99,7 +124,6 @@ fn operator(text: &str, at: usize) -> Result<Token, Fault> {
         "=>" => ": did you mean `>=`?".to_owned(),
         "<>" => ": did you mean `!=`?".to_owned(),
         "=~" => ": did you mean `~`?".to_owned(),
-        "!~" => ": write NOT before the field, and `~`".to_owned(),
         _ => suggestion(written, &OPERATORS.each_ref().map(|(known, _)| *known)),
     };
     Err(Fault::new(at, format!("unknown operator {}{meant}", quoted(written))))
@@ -129,9 +153,17 @@ fn phrase(text: &str, at: usize) -> Result<Token, Fault> {
 }
 
 fn word(text: &str, at: usize) -> Result<Token, Fault> {
-    let ends = |character: char| character.is_whitespace() || "()|\",".contains(character) || is_operator(character);
-    let length = text[at..].find(ends).unwrap_or(text.len() - at);
-    let (written, at) = (&text[at..at + length], at..at + length);
+    let rest = &text[at..];
+    let length = rest.find(ends_word).unwrap_or(rest.len());
+    if let Some(value) = rest[..length].find(':').map(|colon| colon + 1)
+        && let Some(regex) = regex_length(&rest[value..])
+    {
+        return Ok(Token {
+            kind: TokenKind::Word(rest[..value + regex].to_owned()),
+            at: at..at + value + regex,
+        });
+    }
+    let (written, at) = (&rest[..length], at..at + length);
     if let Some(quote) = written.chars().find(|character| "'`“”„‘’«»".contains(*character)) {
         return Err(Fault::new(
             at,

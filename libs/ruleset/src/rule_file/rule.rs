@@ -1,14 +1,13 @@
 use std::time::Duration;
 
 use event::{SemanticHash, Severity};
-use jiff::tz::TimeZone;
 
 use super::reader::{Entries, Reader};
 use super::test_section;
 use super::yaml::{Content, Node};
-use crate::error::{Fault, Given, nearest, quoted, suggestion};
+use crate::error::{Fault, Given, quoted, suggestion};
 use crate::meaning::asks_the_clock;
-use crate::query::{Bounds, GRACE, KEEP_ALIVE, LATENESS, Notes, QUERY_BYTES_MAX, Query, duration, without_state};
+use crate::query::{Bounds, GRACE, KEEP_ALIVE, LATENESS, Notes, QUERY_BYTES_MAX, Query, duration, without_state, zone};
 use crate::{Message, Mode, Pattern, Place, Rule, Timing};
 
 const KEYS: [&str; 15] = [
@@ -73,6 +72,13 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
     let written = written.and_then(|node| reader.any_text(node, "query", QUERY_BYTES_MAX));
     let query = written.as_ref().and_then(|written| query(reader, written));
     let timing = query.as_ref().and_then(|query| timing(reader, &mut entries, query));
+    if let (Some(timing), Some(written)) = (&timing, &written)
+        && !timing.suppress.is_zero()
+        && timing.suppress <= timing.keep_alive
+    {
+        let message = "`suppress` is not longer than `keep_alive`, so it says nothing";
+        reader.refuse(&Fault::new(written.at.clone(), message));
+    }
     let (id, query) = (id?, query?);
     let mut rule = Rule {
         id: id.value,
@@ -156,8 +162,7 @@ fn not_ours(node: &Node) -> Option<Fault> {
 
 fn id(reader: &mut Reader, node: Node) -> Option<Given<String>> {
     let id = reader.text(node, "id", ID_BYTES_MAX)?;
-    let fits = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
-    if !id.value.chars().all(fits) {
+    if !Rule::is_id(&id.value) {
         let message = format!(
             "{} is not an id: ASCII letters, digits, `_`, `-` and `.`",
             quoted(&id.value)
@@ -250,28 +255,13 @@ fn query(reader: &mut Reader, written: &Given<String>) -> Option<Query> {
 /// The zone by the name that the database gives it.
 fn timezone(reader: &mut Reader, node: Node) -> Option<Given<String>> {
     let Given { value, at } = reader.text(node, "timezone", LINE_BYTES_MAX)?;
-    if let Ok(zone) = TimeZone::get(&value)
-        && let Some(name) = zone.iana_name()
-    {
-        return Some(Given {
-            value: name.to_owned(),
-            at,
-        });
-    }
-    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-    let meant = match nearest(&value, known.iter().map(String::as_str)) {
-        Some(name) => format!(": did you mean `{name}`?"),
-        None => ": write an IANA name such as Europe/Berlin".to_owned(),
-    };
-    reader.refuse(&Fault::new(at, format!("{} is not a time zone{meant}", quoted(&value))));
-    None
+    let read = zone(&value, &at).map(|(_, value)| Given { value, at });
+    reader.keep(read)
 }
 
 fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<Timing> {
-    let window = match &query.pattern {
-        Pattern::Each(_) => None,
-        pattern => Some(pattern.reach()),
-    };
+    let is_stateful = !matches!(query.pattern, Pattern::Each(_));
+    let window = is_stateful.then(|| query.pattern.reach());
     let before = reader.errors.len();
     let zone = entries.take("timezone").and_then(|node| timezone(reader, node));
     let mut knob = |name, bounds, in_query: Option<Duration>| {
@@ -303,7 +293,7 @@ fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<T
         grace: grace.unwrap_or(window.min(GRACE_DEFAULT_MAX)),
         lateness: lateness.unwrap_or(LATENESS_DEFAULT),
         keep_alive: keep_alive.unwrap_or_else(|| query.pattern.default_keep_alive()),
-        suppress: Duration::ZERO,
+        suppress: query.suppress.unwrap_or_default(),
         timezone: zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value.clone()),
     })
 }

@@ -282,7 +282,7 @@ fn likely_mistakes_are_warnings_and_stop_nothing() {
     assert_eq!(warnings(&no_tests), [expected]);
     assert!(
         warnings(&with("query", "query: severity:high"))[0]
-            .starts_with("r.yml:4:8: warning: this leaves out events worse")
+            .starts_with("r.yml:4:17: warning: this leaves out events worse")
     );
     assert!(warnings(&with("message", "message: fixed"))[0].contains("names nothing of the event"));
     assert!(

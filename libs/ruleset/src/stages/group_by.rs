@@ -1,8 +1,8 @@
 use std::ops::Range;
 
 use super::Stage;
-use crate::error::{Fault, Given, quoted};
-use crate::query::{Cursor, Draft, KEY_FIELDS_MAX, field_name};
+use crate::error::{Fault, Given};
+use crate::query::{Cursor, Draft, names};
 
 /// Counts the events of each combination of values by itself. An event that lacks one of the fields counts nowhere.
 pub(crate) struct GroupBy;
@@ -20,30 +20,11 @@ impl Stage for GroupBy {
         if !cursor.keyword("by") {
             return Err(cursor.expected("`by` after `group`"));
         }
-        let mut fields: Vec<String> = Vec::new();
-        loop {
-            let (name, name_at) = cursor.word("a field to group by")?;
-            let name = field_name(name, &name_at, cursor.notes)?;
-            if fields.contains(&name) {
-                return Err(Fault::new(
-                    name_at,
-                    format!("{} is already in the group", quoted(&name)),
-                ));
-            }
-            fields.push(name);
-            if fields.len() > KEY_FIELDS_MAX {
-                return Err(Fault::new(
-                    name_at,
-                    format!("a group has at most {KEY_FIELDS_MAX} fields"),
-                ));
-            }
-            if !cursor.comma() {
-                break;
-            }
+        let value = names(cursor, "the group")?;
+        if let Some(computed) = &draft.computed {
+            let message = format!("`group by` comes before `{}`", computed.value.name);
+            return Err(Fault::new(at, message));
         }
-        if draft.count.is_some() {
-            return Err(Fault::new(at, "`group by` comes before `count`"));
-        }
-        Draft::keep(&mut draft.group_by, Given { value: fields, at }, self.spelled())
+        Draft::keep(&mut draft.group_by, Given { value, at }, self.spelled())
     }
 }

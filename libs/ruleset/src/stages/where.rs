@@ -18,11 +18,11 @@ impl Stage for Where {
 
     fn parse(&self, cursor: &mut Cursor, at: Range<usize>, draft: &mut Draft) -> Result<(), Fault> {
         if draft.is_past_events() {
-            let message =
-                "`where` speaks of single events, so it comes before `window`, `group by`, `count` and `join`";
+            let message = "`where` speaks of single events, so it comes before `window`, `group by`, `count`, `join` and \
+                           the like";
             return Err(Fault::new(at, message));
         }
-        draft.conditions.push(expression(cursor, condition)?);
+        draft.conditions.push(expression(cursor, &condition)?);
         cursor.finish("`AND`, `OR` or `|`")
     }
 }

@@ -4,7 +4,7 @@ use super::{Stage, span};
 use crate::error::Fault;
 use crate::query::{Cursor, Draft, WINDOW};
 
-/// How far apart the two sides of a join may be, the bound included.
+/// How far apart the events of a join or a sequence may be, how near is near, or how far back a value is known.
 pub(crate) struct Within;
 
 impl Stage for Within {
