@@ -349,3 +349,12 @@ pub(crate) fn typed(id: &str, pattern: ruleset::Pattern, timing: impl Fn(&mut ru
     rule.hash = event::SemanticHash::new(&rule.meaning());
     rule
 }
+
+/// So many cases, unless `PROPTEST_CASES` says how many.
+pub(crate) fn cases(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

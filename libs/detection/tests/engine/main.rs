@@ -1,6 +1,7 @@
 //! The engine through its public interface: events in, alerts out, as the detector's two stages use it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod conditions;
 mod counting;
 mod driver;
 mod episodes;

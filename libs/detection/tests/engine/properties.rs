@@ -14,19 +14,8 @@ use ruleset::RuleSet;
 use self::random_events::{Plan, Read, arranged, arrangement, plans, records, schedule};
 use self::random_rules::{Rules, absences, aggregates, any_pattern, counts, joins, new_values, rule_set, sequences};
 use self::reading::{Reading, SOURCES};
-use crate::driver::{Engine, Sent};
+use crate::driver::{Engine, Sent, cases};
 use crate::reference::{Episodes, allowance};
-
-/// So many cases, and more if `PROPTEST_CASES` asks for more than its default of 256: in proportion.
-fn cases(count: u32) -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig {
-        cases: count * config.cases / 256,
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..config
-    }
-}
 
 /// The engine and the reference agree on these rules over this reading.
 fn judge(rules: &RuleSet, plans: &[Plan], schedule: &[Read]) -> Result<(), TestCaseError> {

@@ -43,7 +43,9 @@ pub(crate) fn truth(condition: &Predicate, seen: &Seen, timezone: &str) -> Truth
                 return Truth::Unknown;
             };
             let each = value.each().iter();
-            each.map(|value| fits(value, test, seen, timezone)).max().unwrap()
+            each.map(|value| ranked(name, value, test).unwrap_or_else(|| fits(value, test, seen, timezone)))
+                .max()
+                .unwrap()
         }
         Predicate::Anywhere(test) => {
             let texts = texts(seen).into_iter().map(FieldValue::from);
@@ -123,10 +125,32 @@ fn compared(value: &FieldValue, comparison: Comparison, literal: &Literal) -> Tr
             Some(left) => known(compares(comparison, left, *right)),
             None => Truth::Unknown,
         },
-        (Literal::Text(right), FieldValue::Text(left)) => equality(left == right),
-        (Literal::Bool(right), FieldValue::Bool(left)) => equality(left == right),
-        (Literal::Text(_) | Literal::Bool(_), _) => Truth::Unknown,
+        (Literal::Text(right), _) => equality(value.as_text() == right.as_str()),
+        (Literal::Bool(right), FieldValue::Bool(_) | FieldValue::Text(_)) => match value.as_text().parse::<bool>() {
+            Ok(left) => equality(left == *right),
+            Err(_) => Truth::Unknown,
+        },
+        (Literal::Bool(_), _) => Truth::Unknown,
     }
+}
+
+/// Of texts only a severity and a level have an order, by how bad they are.
+fn ranked(field: &str, value: &FieldValue, test: &Test) -> Option<Truth> {
+    let ranks = match field {
+        "severity" => vec!["low", "medium", "high", "critical"],
+        "level" => vec!["debug", "info", "warn", "error", "critical"],
+        _ => return None,
+    };
+    let Test::Compare(comparison, Literal::Text(right)) = test else {
+        return None;
+    };
+    let rank = |word: &str| {
+        ranks
+            .iter()
+            .position(|known| *known == word)
+            .and_then(|at| i64::try_from(at).ok())
+    };
+    Some(whole(*comparison, rank(&value.as_text())?, rank(right)?))
 }
 
 fn related(left: &FieldValue, relation: Relation, right: &FieldValue) -> Truth {
