@@ -18,6 +18,7 @@ pub fn evaluate(rules: &RuleSet) {
         security: 1,
         audit: 1,
         access: 1,
+        facts: 1,
     };
     let mut store = StateStore::open(NoImage);
     let matcher = Matcher::new(rules);
@@ -30,12 +31,21 @@ pub fn evaluate(rules: &RuleSet) {
         };
         matcher.evaluate(&event, Source { partition, offset }, event.time, &mut matched);
     }
-    for fact in matched.facts() {
+    let at = |offset| Source {
+        partition: SourcePartition {
+            topic: SourceTopic::Facts,
+            partition: 0,
+        },
+        offset,
+    };
+    for (offset, fact) in (0..).zip(matched.facts()) {
         let bytes = FactRecord::Fact(fact.clone()).encode();
         let Ok(FactRecord::Fact(read)) = FactRecord::decode(&bytes) else {
             panic!("a fact that was written cannot be read");
         };
-        correlator.on_fact(&read, &mut store).expect("there is no disk to fail");
+        correlator
+            .on_fact(&read, at(offset), &mut store)
+            .expect("there is no disk to fail");
     }
     let watermarks = [SourceTopic::Security, SourceTopic::Audit, SourceTopic::Access]
         .map(|topic| (SourcePartition { topic, partition: 0 }, Timestamp::MAX));
@@ -44,7 +54,9 @@ pub fn evaluate(rules: &RuleSet) {
         rule_set: matcher.rule_set(),
         watermarks: watermarks.to_vec(),
     };
-    correlator.on_tick(&tick, &mut store).expect("there is no disk to fail");
+    correlator
+        .on_tick(&tick, at(matched.facts().count() as u64), &mut store)
+        .expect("there is no disk to fail");
 }
 
 fn events() -> [Event; 3] {

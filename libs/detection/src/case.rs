@@ -1,21 +1,25 @@
-use event::{Alert, AlertId, AlertStatus, Fact, FactEntry, Key, Timestamp};
+use event::{Alert, AlertId, AlertStatus, Fact, FactEntry, Key, Source, Timestamp};
 use ruleset::{Mode, Pattern, Rule};
 use std::time::Duration;
 
-use crate::SourceSet;
 use crate::alert;
+use crate::chain::{Chains, Reading};
 use crate::correlate::Step;
 use crate::episode::{self, Episode, Touched, Truth};
 use crate::held::Held;
 use crate::join::LEFT;
 use crate::key_state::KeyState;
+use crate::opening::Opening;
 
 /// A rule and a key, while one record is evaluated.
 pub(crate) struct Case<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) key: &'a Key,
     pub(crate) watermark: Timestamp,
-    pub(crate) sources: SourceSet,
+    pub(crate) reading: Reading,
+    pub(crate) chains: &'a Chains,
+    /// The record that is evaluated.
+    pub(crate) at: Source,
 }
 
 impl Case<'_> {
@@ -64,6 +68,8 @@ impl Case<'_> {
                 let tenant = self.key.parts().next().unwrap_or_default();
                 let alert_id = AlertId::new(tenant, &self.rule.id, self.rule.hash, self.key, opening, truth.at);
                 let message = self.message(state, truth, fact, entry);
+                let opening = Opening::of_episode(self.rule, self.key, alert_id, &message, truth.at);
+                self.chains.feed(&opening, &mut step.derived(self.at));
                 let at = episode::insert(&mut state.episodes, Episode::new(alert_id, message, truth));
                 self.tell(state, at, AlertStatus::Opened, step);
             }

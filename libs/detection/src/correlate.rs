@@ -1,18 +1,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Alert, Fact, Key, SemanticHash, SourcePartition, StateChange, Tick, Timestamp};
+use event::{Alert, Fact, Key, SemanticHash, Source, StateChange, Tick, Timestamp};
 use ruleset::{Mode, Rule, RuleSet};
 use state::{Clock, Image, ImageError, StateStore, Value};
 
-use crate::SourceSet;
 use crate::case::Case;
+use crate::chain::{Chains, Derived};
 use crate::key_state::{WATERMARKS_KEY, damaged, load, parse_store_key, save, store_key, write};
 use crate::watermark::{SourceCounts, Watermarks};
+use crate::{Facts, RuleTally, SourceSet};
 
 /// The second stage: what the facts of one facts partition, in their order, mean.
 pub struct Correlator {
     rules: BTreeMap<SemanticHash, Arc<Rule>>,
+    chains: Chains,
     watermarks: Watermarks,
 }
 
@@ -23,10 +25,29 @@ pub struct Step {
     pub changes: Vec<StateChange>,
     /// For people.
     pub alerts: Vec<Alert>,
+    /// For the rules that read alerts that opened.
+    pub facts: Facts,
+    /// Of those rules, by their id.
+    pub readers: BTreeMap<String, RuleTally>,
     /// Entries that came later than the lateness of their rule allows.
     pub late: Option<Fact>,
     /// What was counted.
     pub tally: CorrelateTally,
+    /// How many alerts opened that are read.
+    opened: u32,
+}
+
+impl Step {
+    /// Where to put what follows from an alert that opens at this record.
+    pub(crate) fn derived(&mut self, at: Source) -> Derived<'_> {
+        Derived {
+            facts: &mut self.facts,
+            alerts: &mut self.alerts,
+            tally: &mut self.readers,
+            at,
+            number: &mut self.opened,
+        }
+    }
 }
 
 /// Where every entry of a fact went.
@@ -64,11 +85,12 @@ impl Correlator {
     /// # Errors
     /// If the store fails.
     pub fn open<I: Image>(rules: &RuleSet, sources: SourceCounts, store: &StateStore<I>) -> Result<Self, ImageError> {
-        let stored = store.get(&WATERMARKS_KEY)?;
-        let known: Vec<(SourcePartition, Timestamp)> = match stored.as_deref().and_then(Value::decode) {
-            Some(value) => postcard::from_bytes(value.payload).map_err(|error| damaged("watermarks", &error))?,
-            None => Vec::new(),
-        };
+        let chains = Chains::new(rules);
+        let mut watermarks = Watermarks::new(sources, &chains.levels());
+        if let Some(value) = store.get(&WATERMARKS_KEY)?.as_deref().and_then(Value::decode) {
+            let restored = watermarks.restore(value.payload);
+            restored.map_err(|error| damaged("watermarks", &error))?;
+        }
         let stateful = rules
             .rules()
             .iter()
@@ -76,7 +98,8 @@ impl Correlator {
         let rules = stateful.map(|rule| (rule.hash, rule.clone())).collect();
         Ok(Self {
             rules,
-            watermarks: Watermarks::new(sources, &known),
+            chains,
+            watermarks,
         })
     }
 
@@ -85,17 +108,23 @@ impl Correlator {
         self.watermarks.of(SourceSet::EVENTS)
     }
 
-    /// Evaluates a fact.
+    /// For each level of facts that are derived here, how far that is done: what opened in time and is older has been
+    /// derived. To be announced after those facts.
+    pub fn done(&self) -> Vec<(u8, Timestamp)> {
+        self.chains.done(&self.watermarks)
+    }
+
+    /// Evaluates a fact, whose record lies at `at`.
     ///
     /// # Errors
     /// If the store fails; then the task is to be rebuilt.
-    pub fn on_fact<I: Image>(&self, fact: &Fact, store: &mut StateStore<I>) -> Result<Step, ImageError> {
+    pub fn on_fact<I: Image>(&self, fact: &Fact, at: Source, store: &mut StateStore<I>) -> Result<Step, ImageError> {
         let mut step = Step::default();
         let Some(rule) = self.rules.get(&fact.rule) else {
             step.tally.unknown_rule += fact.entries.len() as u64;
             return Ok(step);
         };
-        let case = self.case(rule, &fact.key);
+        let case = self.case(rule, &fact.key, at);
         let store_key = store_key(fact.rule, &fact.key);
         let mut state = load(&case, store.get(&store_key)?.as_deref())?;
         for entry in &fact.entries {
@@ -106,16 +135,21 @@ impl Correlator {
         Ok(step)
     }
 
-    /// Takes over the progress of the sources, and does what was waiting for it.
+    /// Takes over the progress of the sources, and does what was waiting for it. The tick's record lies at `at`.
     ///
     /// # Errors
     /// If the store fails; then the task is to be rebuilt.
-    pub fn on_tick<I: Image>(&mut self, tick: &Tick, store: &mut StateStore<I>) -> Result<Step, ImageError> {
+    pub fn on_tick<I: Image>(
+        &mut self,
+        tick: &Tick,
+        at: Source,
+        store: &mut StateStore<I>,
+    ) -> Result<Step, ImageError> {
         let mut step = Step::default();
         if !self.watermarks.tick(tick) {
             return Ok(step);
         }
-        let payload = postcard::to_stdvec(&self.watermarks.as_list()).expect("every length is known");
+        let payload = self.watermarks.store();
         let value = Value {
             clock: Clock(0),
             wake_after: Timestamp::MAX,
@@ -130,7 +164,7 @@ impl Correlator {
             &mut step,
         )?;
         // Of every set, not only of the rules that are loaded: what another rule left behind is removed in its time.
-        for sources in SourceSet::ALL {
+        for sources in SourceSet::all() {
             let (clock, watermark) = (sources.clock(), self.watermarks.of(sources));
             loop {
                 let due = store.due(clock, watermark, DUE_KEYS_MAX)?;
@@ -138,7 +172,7 @@ impl Correlator {
                     break;
                 }
                 for store_key in due {
-                    self.wake(store_key, store, &mut step)?;
+                    self.wake(store_key, at, store, &mut step)?;
                 }
             }
         }
@@ -150,6 +184,7 @@ impl Correlator {
     fn wake<I: Image>(
         &self,
         store_key: Box<[u8]>,
+        at: Source,
         store: &mut StateStore<I>,
         step: &mut Step,
     ) -> Result<(), ImageError> {
@@ -164,19 +199,21 @@ impl Correlator {
                 step,
             );
         };
-        let case = self.case(rule, &key);
+        let case = self.case(rule, &key, at);
         let mut state = load(&case, store.get(&store_key)?.as_deref())?;
         case.settle(&mut state, step);
         save(&case, store_key, &state, store, step)
     }
 
-    fn case<'a>(&self, rule: &'a Rule, key: &'a Key) -> Case<'a> {
-        let sources = SourceSet::of(rule);
+    fn case<'a>(&'a self, rule: &'a Rule, key: &'a Key, at: Source) -> Case<'a> {
+        let reading = self.chains.reading(rule);
         Case {
             rule,
             key,
-            watermark: self.watermarks.of(sources),
-            sources,
+            watermark: reading.watermark(&self.watermarks),
+            reading,
+            chains: &self.chains,
+            at,
         }
     }
 }

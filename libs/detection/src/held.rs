@@ -36,7 +36,7 @@ impl Held {
         Evidence {
             topic: self.source.partition.topic.name().to_owned(),
             partition: self.source.partition.partition,
-            offset: self.source.offset,
+            offset: self.source.record_offset(),
             event_id: self.event_id.clone(),
             time: self.time,
             weight: self.weight,

@@ -73,8 +73,9 @@ pub(crate) fn save<I: Image>(
     }
     let payload = postcard::to_extend(state, vec![STATE_VERSION]).expect("every length is known");
     let value = Value {
-        clock: case.sources.clock(),
-        wake_after: case.wake_after(state),
+        clock: case.reading.sources.clock(),
+        // The clock runs ahead of the rule's watermark by its lag.
+        wake_after: case.wake_after(state).plus(case.reading.lag),
         payload: &payload,
     }
     .encode();

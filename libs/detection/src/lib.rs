@@ -7,6 +7,7 @@
 
 mod alert;
 mod case;
+mod chain;
 mod correlate;
 mod count;
 mod episode;
@@ -15,7 +16,9 @@ mod join;
 mod kept;
 mod key_state;
 mod matching;
+mod opening;
 mod operand;
+mod packed;
 mod predicate;
 mod sources;
 mod subject;
@@ -24,5 +27,6 @@ mod watermark;
 
 pub use correlate::{CorrelateTally, Correlator, Step};
 pub use matching::{Matched, Matcher, RuleTally};
+pub use packed::Facts;
 pub use sources::SourceSet;
 pub use watermark::{Progress, SourceCounts, effective_time};

@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 use ruleset::{Mode, Rule, RuleSet};
 
 use crate::alert;
+use crate::chain::{Chains, Derived};
+use crate::opening::{Of, Opening};
+use crate::packed::{Addressed, Facts};
 use crate::predicate::{Condition, Truth};
 use crate::subject::{Slots, Subject};
 use crate::watermark::effective_time;
@@ -14,6 +17,7 @@ use crate::watermark::effective_time;
 pub struct Matcher {
     rules: Vec<Prepared>,
     slots: Slots,
+    chains: Chains,
     hash: SemanticHash,
 }
 
@@ -35,7 +39,7 @@ struct PreparedSide {
 /// What a batch of events led to. Facts of one rule and key are packed into one.
 #[derive(Debug, Default)]
 pub struct Matched {
-    facts: BTreeMap<(SemanticHash, u8, Key), Fact>,
+    facts: Facts,
     /// Alerts of stateless rules, in the order of their events.
     pub alerts: Vec<Alert>,
     /// What was counted, by rule id.
@@ -54,7 +58,7 @@ pub struct RuleTally {
 impl Matched {
     /// The facts, in the order of rule, side and key.
     pub fn facts(&self) -> impl Iterator<Item = &Fact> {
-        self.facts.values()
+        self.facts.iter()
     }
 
     /// Whether there is nothing to send.
@@ -71,6 +75,7 @@ impl Matcher {
         Self {
             rules: on.cloned().map(|rule| Prepared::new(rule, &mut slots)).collect(),
             slots,
+            chains: Chains::new(rules),
             hash: rules.hash(),
         }
     }
@@ -84,6 +89,7 @@ impl Matcher {
     pub fn evaluate(&self, event: &Event, source: Source, arrival: Timestamp, into: &mut Matched) {
         let time = effective_time(event.time, arrival);
         let subject = Subject::of_event(event, time, &self.slots);
+        let mut number = 0;
         for prepared in &self.rules {
             for side in &prepared.sides {
                 if side.condition.ask(&subject) != Truth::Yes {
@@ -92,7 +98,7 @@ impl Matcher {
                 if prepared.rule.is_stateful() {
                     prepared.forward(event, side, source, time, into);
                 } else {
-                    prepared.fire(event, source, time, into);
+                    prepared.fire(event, source, time, &self.chains, &mut number, into);
                 }
             }
         }
@@ -123,39 +129,66 @@ impl Prepared {
     }
 
     /// A stateless rule: one alert per event, which never closes.
-    fn fire(&self, event: &Event, source: Source, time: Timestamp, into: &mut Matched) {
+    fn fire(
+        &self,
+        event: &Event,
+        source: Source,
+        time: Timestamp,
+        chains: &Chains,
+        number: &mut u32,
+        into: &mut Matched,
+    ) {
         self.tally(into).matched += 1;
-        if self.rule.mode != Mode::Live || !self.rule.generates {
+        let rule = &self.rule;
+        let is_told = rule.mode == Mode::Live && rule.generates;
+        if !is_told && !chains.is_read(rule) {
             return;
         }
         let key = Key::new(&event.tenant, []);
-        let evidence = Evidence {
-            topic: source.partition.topic.name().to_owned(),
-            partition: source.partition.partition,
-            offset: source.offset,
-            event_id: event.event_id.clone(),
-            time,
-            weight: event.repeat,
-        };
-        let rule = &self.rule;
         let message = rule
             .message
             .render(|name| event.field(name).map(|value| value.as_text().into_owned()));
         let alert_id = AlertId::new(&event.tenant, &rule.id, rule.hash, &key, &event.event_id, time);
-        into.alerts
-            .push(alert::of_event(rule, &event.tenant, alert_id, message, evidence));
+        if is_told {
+            let evidence = Evidence {
+                topic: source.partition.topic.name().to_owned(),
+                partition: source.partition.partition,
+                offset: source.offset,
+                event_id: event.event_id.clone(),
+                time,
+                weight: event.repeat,
+            };
+            let alert = alert::of_event(rule, &event.tenant, alert_id, message.clone(), evidence);
+            into.alerts.push(alert);
+        }
+        let opening = Opening {
+            rule,
+            tenant: &event.tenant,
+            id: alert_id.to_string(),
+            message: &message,
+            time,
+            of: Of::Event(event),
+        };
+        chains.feed(
+            &opening,
+            &mut Derived {
+                facts: &mut into.facts,
+                alerts: &mut into.alerts,
+                tally: &mut into.tally,
+                at: source,
+                number,
+            },
+        );
     }
 
     /// A stateful rule: what it needs of the event, under the key it groups by.
     fn forward(&self, event: &Event, side: &PreparedSide, source: Source, time: Timestamp, into: &mut Matched) {
-        let values: Option<Vec<String>> = side.key.iter().map(|name| key_value(event, name)).collect();
         let tally = self.tally(into);
         tally.matched += 1;
-        let Some(values) = values else {
+        let Some(key) = key_of(&event.tenant, &side.key, |name| event.field(name)) else {
             tally.missing_key += 1;
             return;
         };
-        let key = Key::new(&event.tenant, values.iter().map(String::as_str));
         let value = |name: &String| event.field(name).map(event::FieldValue::into_owned);
         let entry = FactEntry {
             time,
@@ -164,24 +197,29 @@ impl Prepared {
             weight: event.repeat,
             values: self.names.iter().map(value).collect(),
         };
-        let rule = self.rule.hash;
-        let fact = into.facts.entry((rule, side.number, key.clone()));
-        let new = || Fact {
-            rule,
+        let to = Addressed {
+            rule: self.rule.hash,
             level: 0,
             side: side.number,
             key,
-            names: self.names.clone(),
-            entries: Vec::new(),
+            names: &self.names,
         };
-        fact.or_insert_with(new).entries.push(entry);
+        into.facts.add(to, entry);
     }
 }
 
-/// The value of a group field; an empty one is none, and so is a list.
-fn key_value(event: &Event, name: &str) -> Option<String> {
-    let value = event.field(name)?;
-    let is_one = !matches!(value, FieldValue::List(_));
-    let text = is_one.then(|| value.as_text().into_owned());
-    text.filter(|text| !text.is_empty())
+/// The key of the group fields; `None` if one of them has no value. An empty value is none, and so is a list.
+pub(crate) fn key_of<'a>(
+    tenant: &str,
+    names: &[String],
+    field: impl Fn(&str) -> Option<FieldValue<'a>>,
+) -> Option<Key> {
+    let value = |name: &String| {
+        let value = field(name)?;
+        let is_one = !matches!(value, FieldValue::List(_));
+        let text = is_one.then(|| value.as_text().into_owned());
+        text.filter(|text| !text.is_empty())
+    };
+    let values: Option<Vec<String>> = names.iter().map(value).collect();
+    Some(Key::new(tenant, values?.iter().map(String::as_str)))
 }

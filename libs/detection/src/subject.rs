@@ -65,7 +65,7 @@ impl<'a> Subject<'a> {
             time,
             values: slots.fill(|name| event.field(name)),
             tags: tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect(),
-            texts: if slots.reads_texts { texts(event) } else { Vec::new() },
+            texts: if slots.reads_texts { texts_of(event) } else { Vec::new() },
             alert_of: None,
         }
     }
@@ -78,7 +78,7 @@ impl<'a> Subject<'a> {
 
 /// Every text of an event: the canonical fields that are text, and all text within metadata. Neither names nor
 /// numbers, nor when it happened.
-fn texts(event: &Event) -> Vec<FieldValue<'_>> {
+pub(crate) fn texts_of(event: &Event) -> Vec<FieldValue<'_>> {
     let canonical = TEXT_FIELDS.iter().filter_map(|name| event.field(name).filter(is_text));
     let mut texts: Vec<_> = canonical.collect();
     event.metadata.values().for_each(|value| push_texts(value, &mut texts));

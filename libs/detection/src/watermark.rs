@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use event::{SourcePartition, SourceTopic, Tick, Timestamp};
@@ -56,68 +56,128 @@ pub struct SourceCounts {
     pub audit: u32,
     /// Partitions of `events.access`.
     pub access: u32,
+    /// Partitions of `facts`: each of them is a source of the facts that correlate derives.
+    pub facts: u32,
 }
 
 impl SourceCounts {
-    fn partitions(self) -> impl Iterator<Item = SourcePartition> {
-        let counts = [
+    /// The partitions that are waited for: of the topics of events, and of `facts` once for each level.
+    fn places(self, levels: &BTreeSet<u8>) -> impl Iterator<Item = Place> {
+        let events = [
             (SourceTopic::Security, self.security),
             (SourceTopic::Audit, self.audit),
             (SourceTopic::Access, self.access),
         ];
-        let of_topic = |(topic, count)| (0..count).map(move |partition| SourcePartition { topic, partition });
-        counts.into_iter().flat_map(of_topic)
+        let events = events.into_iter().map(|(topic, count)| (0, topic, count));
+        let derived = levels.iter().map(move |level| (*level, SourceTopic::Facts, self.facts));
+        let of_topic = |(level, topic, count)| {
+            (0..count).map(move |partition| Place {
+                level,
+                partition: SourcePartition { topic, partition },
+            })
+        };
+        events.chain(derived).flat_map(of_topic)
+    }
+}
+
+/// A source of facts of one level: match's of level 0 are partitions of events, correlate's are partitions of `facts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    level: u8,
+    partition: SourcePartition,
+}
+
+impl Place {
+    fn set(self) -> SourceSet {
+        match self.level {
+            0 => SourceSet::topic(self.partition.topic),
+            level => SourceSet::level(level),
+        }
     }
 }
 
 /// The watermarks of the declared sources, as one facts partition knows them. It is state: it is in the changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watermarks {
-    known: BTreeMap<SourcePartition, Timestamp>,
+    known: BTreeMap<Place, Timestamp>,
 }
 
+/// The stored form of what is known of level 0; what is known of other levels follows it, if there is any.
+type OfEvents = Vec<(SourcePartition, Timestamp)>;
+/// Level, partition of `facts`, watermark.
+type OfLevels = Vec<(u8, u32, Timestamp)>;
+
 impl Watermarks {
-    /// What was known, for the sources declared now.
-    pub(crate) fn new(sources: SourceCounts, known: &[(SourcePartition, Timestamp)]) -> Self {
-        let mut watermarks = Self {
-            known: sources
-                .partitions()
-                .map(|partition| (partition, Timestamp::MIN))
-                .collect(),
+    /// Nothing is known yet of the sources declared now.
+    pub(crate) fn new(sources: SourceCounts, levels: &BTreeSet<u8>) -> Self {
+        Self {
+            known: sources.places(levels).map(|place| (place, Timestamp::MIN)).collect(),
+        }
+    }
+
+    /// Takes over what was stored, as far as it is of sources that are declared.
+    pub(crate) fn restore(&mut self, stored: &[u8]) -> Result<(), postcard::Error> {
+        let (of_events, rest): (OfEvents, _) = postcard::take_from_bytes(stored)?;
+        for (partition, watermark) in of_events {
+            self.advance(Place { level: 0, partition }, watermark);
+        }
+        let of_levels: OfLevels = if rest.is_empty() {
+            Vec::new()
+        } else {
+            postcard::from_bytes(rest)?
         };
-        watermarks.advance(known);
-        watermarks
+        for (level, partition, watermark) in of_levels {
+            let partition = SourcePartition {
+                topic: SourceTopic::Facts,
+                partition,
+            };
+            self.advance(Place { level, partition }, watermark);
+        }
+        Ok(())
     }
 
-    /// Takes over a tick. A watermark never retreats.
-    pub(crate) fn tick(&mut self, tick: &Tick) -> bool {
-        self.advance(&tick.watermarks)
-    }
-
-    fn advance(&mut self, news: &[(SourcePartition, Timestamp)]) -> bool {
-        let mut moved = false;
-        for (partition, watermark) in news {
-            if let Some(known) = self.known.get_mut(partition).filter(|known| **known < *watermark) {
-                *known = *watermark;
-                moved = true;
+    /// The form in which it is stored.
+    pub(crate) fn store(&self) -> Vec<u8> {
+        let (mut of_events, mut of_levels) = (OfEvents::new(), OfLevels::new());
+        for (place, watermark) in &self.known {
+            match place.level {
+                0 => of_events.push((place.partition, *watermark)),
+                level => of_levels.push((level, place.partition.partition, *watermark)),
             }
+        }
+        let bytes = postcard::to_stdvec(&of_events).expect("every length is known");
+        if of_levels.is_empty() {
+            return bytes;
+        }
+        postcard::to_extend(&of_levels, bytes).expect("every length is known")
+    }
+
+    /// Takes over a tick, and says whether it brought news. A watermark never retreats.
+    pub(crate) fn tick(&mut self, tick: &Tick) -> bool {
+        let level = tick.level;
+        let mut moved = false;
+        for (partition, watermark) in &tick.watermarks {
+            let partition = *partition;
+            moved |= self.advance(Place { level, partition }, *watermark);
         }
         moved
     }
 
-    /// The watermark of a rule: the slowest partition of the topics it reads.
-    pub(crate) fn of(&self, sources: SourceSet) -> Timestamp {
-        let read = self
-            .known
-            .iter()
-            .filter(|(partition, _)| sources.contains(partition.topic));
-        read.map(|(_, watermark)| *watermark).min().unwrap_or(Timestamp::MIN)
+    fn advance(&mut self, place: Place, watermark: Timestamp) -> bool {
+        let known = self.known.get_mut(&place).filter(|known| **known < watermark);
+        let moved = known.is_some();
+        known.into_iter().for_each(|known| *known = watermark);
+        moved
     }
 
-    pub(crate) fn as_list(&self) -> Vec<(SourcePartition, Timestamp)> {
-        self.known
-            .iter()
-            .map(|(partition, watermark)| (*partition, *watermark))
-            .collect()
+    /// The watermark of a rule: the slowest partition of what it reads. Where nothing of that is declared any more, what
+    /// it left behind waits for the events.
+    pub(crate) fn of(&self, sources: SourceSet) -> Timestamp {
+        let slowest = |sources: SourceSet| {
+            let read = self.known.iter().filter(|(place, _)| sources.includes(place.set()));
+            read.map(|(_, watermark)| *watermark).min()
+        };
+        let known = slowest(sources).or_else(|| slowest(SourceSet::EVENTS));
+        known.unwrap_or(Timestamp::MIN)
     }
 }

@@ -28,9 +28,9 @@ pub struct Fact {
 pub struct FactEntry {
     /// The effective time: the event's own, but never more than five minutes after its arrival.
     pub time: Timestamp,
-    /// Where the event's record is.
+    /// Where the event's record is; of an alert, see [`Source::of_alert`].
     pub source: Source,
-    /// The event's id.
+    /// The event's id, or that of the alert.
     pub event_id: String,
     /// How many events it stands for.
     pub weight: u32,
@@ -69,14 +69,16 @@ pub struct Source {
     pub offset: u64,
 }
 
-/// How far the sources are: sent by match to every facts partition, after the facts it speaks of.
+/// How far the sources are: sent by match, of a higher level by correlate, to every facts partition, after the facts it
+/// speaks of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tick {
     /// The level of the facts whose completeness it announces.
     pub level: u8,
     /// A hash over the rules that the sender evaluates; correlate retires a rule when every source's tick names a set without it.
     pub rule_set: SemanticHash,
-    /// For each source partition the sender owns, the watermark: nothing that arrived earlier is still to come.
+    /// For each source partition the sender owns, the watermark: nothing that arrived earlier is still to come. Partitions
+    /// of `facts` where the level is not 0: of the rules there whose alerts are facts of this level.
     pub watermarks: Vec<(SourcePartition, Timestamp)>,
 }
 
@@ -115,6 +117,33 @@ impl From<Tier> for SourceTopic {
             Tier::Security => Self::Security,
             Tier::Audit => Self::Audit,
             Tier::Access => Self::Access,
+        }
+    }
+}
+
+impl Source {
+    /// How many alerts may open at one record before their places are no longer told apart.
+    const ALERTS_MAX: u32 = 1 << 20;
+    /// Marks the place of an alert. No partition has so many records.
+    const OF_ALERT: u64 = 1 << 63;
+
+    /// The place of an alert that opened at the record here: behind the events of the partition, in the order of the
+    /// records at which alerts open, and in that order at one record.
+    #[must_use]
+    pub fn of_alert(self, number: u32) -> Self {
+        let number = number.min(Self::ALERTS_MAX - 1);
+        Self {
+            offset: Self::OF_ALERT | (self.offset * u64::from(Self::ALERTS_MAX) + u64::from(number)),
+            ..self
+        }
+    }
+
+    /// The offset of the record, of an event or at which an alert opened.
+    pub fn record_offset(self) -> u64 {
+        if self.offset & Self::OF_ALERT == 0 {
+            self.offset
+        } else {
+            (self.offset & !Self::OF_ALERT) / u64::from(Self::ALERTS_MAX)
         }
     }
 }
@@ -170,5 +199,34 @@ impl FactRecord {
             [VERSION, KIND_TICK] => postcard::from_bytes(body).map(Self::Tick).map_err(compact),
             [version, _] => Err(DecodeError::Version { what: WHAT, version }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_of_alerts_are_in_order_and_name_their_record() {
+        let at = |offset| Source {
+            partition: SourcePartition {
+                topic: SourceTopic::Facts,
+                partition: 3,
+            },
+            offset,
+        };
+        let places = [
+            at(0),
+            at(5),
+            at(1 << 40),
+            at(0).of_alert(0),
+            at(5).of_alert(0),
+            at(5).of_alert(1),
+            at(6).of_alert(0),
+            at(1 << 40).of_alert(u32::MAX),
+        ];
+        assert!(places.is_sorted());
+        let records = places.map(Source::record_offset);
+        assert_eq!(records, [0, 5, 1 << 40, 0, 5, 5, 6, 1 << 40]);
     }
 }

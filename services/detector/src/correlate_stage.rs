@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use broker::{Assignment, Effects, Error, Happened, Offset, Output, Reader, Record, Stage, Stopwatch, TopicPartition};
 use detection::{Correlator, SourceCounts, Step};
-use event::{FactRecord, StateChange, topic};
+use event::{FactRecord, SemanticHash, Source, SourcePartition, SourceTopic, StateChange, topic};
 use ruleset::RuleSet;
 use state::{Image, ImageError, StateStore};
 
+use crate::facts::{records_of, tick_records};
+use crate::levels::Levels;
 use crate::metrics::Shown;
 use crate::tally::Tally;
 use crate::{Metrics, dead_letter};
@@ -17,6 +19,8 @@ pub struct CorrelateSettings {
     pub sources: SourceCounts,
     /// Partitions of `alerts`.
     pub alerts_partitions: u32,
+    /// How often the facts partitions are told how far ours are done with the facts that are derived in them.
+    pub tick_interval: Duration,
     /// How often what is committed goes to the image.
     pub flush_interval: Duration,
     /// How many bytes of keys and values one partition may hold in memory after a flush.
@@ -44,8 +48,10 @@ pub trait Images {
 /// The second stage: facts and ticks in; alerts and state changes out.
 pub struct CorrelateStage<M: Images> {
     rules: RuleSet,
+    rule_set: SemanticHash,
     settings: CorrelateSettings,
     images: M,
+    levels: Levels,
     now: Stopwatch,
     metrics: Metrics,
     shown: Shown,
@@ -78,9 +84,11 @@ impl<M: Images> CorrelateStage<M> {
         metrics.begin_at_zero("correlate");
         metrics.state_limit(settings.memory_bytes_max);
         Self {
+            rule_set: rules.hash(),
             rules,
             settings,
             images,
+            levels: Levels::new(settings.tick_interval),
             now,
             metrics,
             shown: Shown::default(),
@@ -96,9 +104,16 @@ impl<M: Images> CorrelateStage<M> {
         let Some(correlator) = &mut task.correlator else {
             return Err(Error::Aborted(format!("{} is not restored", task.place)));
         };
+        let at = Source {
+            partition: SourcePartition {
+                topic: SourceTopic::Facts,
+                partition: task.place.partition,
+            },
+            offset: record.offset,
+        };
         let step = match FactRecord::decode(record.value.as_deref().unwrap_or_default()) {
-            Ok(FactRecord::Fact(fact)) => correlator.on_fact(&fact, &mut task.store),
-            Ok(FactRecord::Tick(tick)) => correlator.on_tick(&tick, &mut task.store),
+            Ok(FactRecord::Fact(fact)) => correlator.on_fact(&fact, at, &mut task.store),
+            Ok(FactRecord::Tick(tick)) => correlator.on_tick(&tick, at, &mut task.store),
             Err(error) => {
                 effects
                     .outputs
@@ -115,6 +130,9 @@ impl<M: Images> CorrelateStage<M> {
 
     fn send(&self, step: Step, effects: &mut Effects) {
         effects.changes.extend(step.changes);
+        for fact in step.facts.iter() {
+            effects.outputs.extend(records_of(fact, self.settings.sources.facts));
+        }
         for alert in step.alerts {
             let key = alert.record_key();
             let partitions = self.settings.alerts_partitions;
@@ -194,6 +212,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
             return Ok(None);
         }
         let correlator = Correlator::open(&self.rules, self.settings.sources, &task.store).map_err(image_failed)?;
+        self.levels.update(task.place.partition, correlator.done());
         task.correlator = Some(correlator);
         match task.committed {
             Some(committed) => Ok(Some(committed)),
@@ -207,9 +226,24 @@ impl<M: Images> Stage for CorrelateStage<M> {
     }
 
     fn process(&mut self, task: &mut Self::Task, records: Vec<Record>, effects: &mut Effects) -> Result<(), Error> {
-        records
-            .iter()
-            .try_for_each(|record| self.evaluate(task, record, effects))
+        for record in &records {
+            self.evaluate(task, record, effects)?;
+        }
+        if let Some(correlator) = &task.correlator {
+            self.levels.update(task.place.partition, correlator.done());
+        }
+        Ok(())
+    }
+
+    fn wants_commit(&mut self) -> bool {
+        self.levels.is_due((self.now)())
+    }
+
+    /// After the facts of the transaction: how far our partitions are done with them, to every facts partition.
+    fn complete(&mut self, effects: &mut Effects) {
+        for tick in self.levels.ticks((self.now)(), self.rule_set) {
+            effects.outputs.extend(tick_records(tick, self.settings.sources.facts));
+        }
     }
 
     fn committed(&mut self, task: &mut Self::Task, changelog: Option<Offset>) -> Result<(), Error> {
@@ -241,6 +275,7 @@ impl<M: Images> Stage for CorrelateStage<M> {
         {
             tracing::warn!(partition = task.place.partition, %error, "state image was not brought up to date");
         }
+        self.levels.forget(task.place.partition);
         self.metrics.forget_state(task.place.partition);
     }
 

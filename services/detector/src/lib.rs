@@ -1,12 +1,15 @@
 //! The detector: two stages, each a consumer group of its own, each driven by [`broker::Worker`].
 //!
 //! [`MatchStage`] reads events, fires stateless rules and sends facts and ticks. [`CorrelateStage`] reads facts and
-//! ticks, keeps state, and sends alerts. Both are synchronous: a thread per worker, batches of thousands, no lock and
+//! ticks, keeps state, and sends alerts; and facts and ticks of a higher level, for rules that read alerts. Both are synchronous: a thread per worker, batches of thousands, no lock and
 //! no `await` per event. `main` drives `run`, the simulator drives `step`.
 
 mod correlate_stage;
+mod facts;
+mod levels;
 mod match_stage;
 mod metrics;
+mod pulse;
 mod tally;
 
 pub use correlate_stage::{CorrelateSettings, CorrelateStage, CorrelateTask, Images};

@@ -2,15 +2,14 @@ use std::time::Duration;
 
 use broker::{Assignment, Effects, Error, Happened, Offset, Output, Reader, Record, Stage, Stopwatch, TopicPartition};
 use detection::{Matched, Matcher, Progress};
-use event::{Event, Fact, FactRecord, Source, SourcePartition, SourceTopic, Tick, topic};
+use event::{Event, Source, SourcePartition, SourceTopic, Tick, topic};
 use ruleset::RuleSet;
 
+use crate::facts::{records_of, tick_records};
 use crate::metrics::Shown;
+use crate::pulse::Pulse;
 use crate::tally::Tally;
 use crate::{Metrics, dead_letter};
-
-/// The most entries of one record of `facts`, so that it stays far below the record limit of the topic.
-const FACT_ENTRIES_MAX: usize = 500;
 
 /// What the stage has to know of its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +28,7 @@ pub struct MatchStage {
     settings: MatchSettings,
     progress: Progress,
     now: Stopwatch,
-    ticked: Option<Duration>,
-    /// Something arrived since the last tick.
-    moved: bool,
+    pulse: Pulse,
     metrics: Metrics,
     shown: Shown,
 }
@@ -54,8 +51,7 @@ impl MatchStage {
             settings,
             progress: Progress::default(),
             now,
-            ticked: None,
-            moved: false,
+            pulse: Pulse::new(settings.tick_interval),
             metrics,
             shown: Shown::default(),
         }
@@ -63,7 +59,7 @@ impl MatchStage {
 
     fn evaluate(&mut self, task: &mut MatchTask, record: &Record, matched: &mut Matched, effects: &mut Effects) {
         self.progress.arrived(task.source, record.timestamp);
-        self.moved = true;
+        self.pulse.news();
         if record.header(topic::HEADER_HEARTBEAT).is_some() {
             task.tally.heartbeats += 1;
             return;
@@ -92,19 +88,7 @@ impl MatchStage {
 
     fn send(&self, matched: &Matched, effects: &mut Effects) {
         for fact in matched.facts() {
-            for entries in fact.entries.chunks(FACT_ENTRIES_MAX) {
-                let part = FactRecord::Fact(Fact {
-                    entries: entries.to_vec(),
-                    ..head(fact)
-                });
-                let partitions = self.settings.facts_partitions;
-                effects.outputs.push(Output::keyed(
-                    topic::FACTS,
-                    partitions,
-                    fact.key.as_bytes(),
-                    part.encode(),
-                ));
-            }
+            effects.outputs.extend(records_of(fact, self.settings.facts_partitions));
         }
         for alert in &matched.alerts {
             let partitions = self.settings.alerts_partitions;
@@ -115,26 +99,6 @@ impl MatchStage {
                 alert.encode(),
             ));
         }
-    }
-}
-
-/// A fact without its entries.
-fn head(fact: &Fact) -> Fact {
-    let Fact {
-        rule,
-        level,
-        side,
-        key,
-        names,
-        ..
-    } = fact;
-    Fact {
-        rule: *rule,
-        level: *level,
-        side: *side,
-        key: key.clone(),
-        names: names.clone(),
-        entries: Vec::new(),
     }
 }
 
@@ -177,8 +141,7 @@ impl Stage for MatchStage {
     }
 
     fn wants_commit(&mut self) -> bool {
-        let due = |ticked: Duration| (self.now)().saturating_sub(ticked) >= self.settings.tick_interval;
-        self.moved && self.ticked.is_none_or(due)
+        self.pulse.is_due((self.now)())
     }
 
     /// After the facts of the transaction: how far the sources of this worker are, to every facts partition.
@@ -186,26 +149,17 @@ impl Stage for MatchStage {
         if !self.wants_commit() {
             return;
         }
-        self.ticked = Some((self.now)());
-        self.moved = false;
+        self.pulse.told((self.now)());
         let watermarks = self.progress.watermarks();
         self.metrics.watermarks(&watermarks);
-        let tick = FactRecord::Tick(Tick {
+        let tick = Tick {
             level: 0,
             rule_set: self.matcher.rule_set(),
             watermarks,
-        })
-        .encode();
-        for partition in 0..self.settings.facts_partitions {
-            let value = Some(tick.clone().into());
-            effects.outputs.push(Output {
-                topic: topic::FACTS.into(),
-                partition,
-                key: None,
-                value,
-                headers: Vec::new(),
-            });
-        }
+        };
+        effects
+            .outputs
+            .extend(tick_records(tick, self.settings.facts_partitions));
     }
 
     fn committed(&mut self, task: &mut MatchTask, _: Option<Offset>) -> Result<(), Error> {

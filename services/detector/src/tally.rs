@@ -28,17 +28,22 @@ pub(crate) struct AlertLabels {
 
 impl Tally {
     pub(crate) fn matched(&mut self, matched: &Matched) {
-        for (rule, counted) in &matched.tally {
-            let known = self.rules.entry(rule.clone()).or_default();
-            known.matched += counted.matched;
-            known.missing_key += counted.missing_key;
-        }
+        self.rules(&matched.tally);
         self.alerts(&matched.alerts);
     }
 
     pub(crate) fn correlated(&mut self, step: &Step) {
         self.facts.add(step.tally);
+        self.rules(&step.readers);
         self.alerts(&step.alerts);
+    }
+
+    fn rules(&mut self, tallies: &BTreeMap<String, RuleTally>) {
+        for (rule, counted) in tallies {
+            let known = self.rules.entry(rule.clone()).or_default();
+            known.matched += counted.matched;
+            known.missing_key += counted.missing_key;
+        }
     }
 
     fn alerts(&mut self, alerts: &[Alert]) {

@@ -96,8 +96,10 @@ fn stage(disk: &Disk) -> CorrelateStage<Disk> {
             security: 1,
             audit: 1,
             access: 1,
+            facts: 1,
         },
         alerts_partitions: 1,
+        tick_interval: Duration::MAX,
         flush_interval: Duration::ZERO,
         memory_bytes_max: usize::MAX,
     };

@@ -50,8 +50,10 @@ pub(crate) fn stages(rules: &RuleSet, now: &Stopwatch, metrics: &Metrics) -> (Ma
             security: 1,
             audit: 1,
             access: 1,
+            facts: 1,
         },
         alerts_partitions: 1,
+        tick_interval: Duration::ZERO,
         flush_interval: Duration::MAX,
         memory_bytes_max: usize::MAX,
     };

@@ -96,6 +96,7 @@ fn alerts_and_state_are_the_fold_of_the_facts(world: &World, alerts: &[Alert]) -
         security: world.sources,
         audit: 1,
         access: 1,
+        facts: world.facts,
     };
     let stateful: BTreeSet<_> = world
         .rules
@@ -117,11 +118,18 @@ fn alerts_and_state_are_the_fold_of_the_facts(world: &World, alerts: &[Alert]) -
         let mut store = StateStore::open(NoImage);
         let mut correlator = Correlator::open(&world.rules, sources, &store).map_err(|error| error.to_string())?;
         for record in records.iter().take_while(|record| record.offset < read) {
+            let at = Source {
+                partition: SourcePartition {
+                    topic: SourceTopic::Facts,
+                    partition: place.partition,
+                },
+                offset: record.offset,
+            };
             let step = match FactRecord::decode(record.value.as_deref().unwrap_or_default())
                 .map_err(|error| error.to_string())?
             {
-                FactRecord::Fact(fact) => correlator.on_fact(&fact, &mut store),
-                FactRecord::Tick(tick) => correlator.on_tick(&tick, &mut store),
+                FactRecord::Fact(fact) => correlator.on_fact(&fact, at, &mut store),
+                FactRecord::Tick(tick) => correlator.on_tick(&tick, at, &mut store),
             };
             expected.extend(
                 step.map_err(|error| error.to_string())?

@@ -399,8 +399,10 @@ impl World {
                         security: self.sources,
                         audit: 1,
                         access: 1,
+                        facts: self.facts,
                     },
                     alerts_partitions: 1,
+                    tick_interval: Duration::from_secs(1),
                     flush_interval: Duration::from_millis(self.within(0..60_000)),
                     memory_bytes_max: usize::try_from(self.within(0..4000)).unwrap_or_default(),
                 };

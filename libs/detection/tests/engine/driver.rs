@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use detection::{CorrelateTally, Correlator, Matched, Matcher, Progress, RuleTally, SourceCounts, Step};
+use detection::{CorrelateTally, Correlator, Facts, Matched, Matcher, Progress, RuleTally, SourceCounts};
 use event::{
     Alert, AlertId, AlertStatus, Event, Fact, FactRecord, Level, Severity, Source, SourcePartition, SourceTopic,
     StateChange, Tick, Timestamp,
@@ -11,6 +11,12 @@ use state::{NoImage, StateStore};
 pub(crate) const SECOND: i64 = 1000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
+
+/// The one partition of facts.
+pub(crate) const FACTS: SourcePartition = SourcePartition {
+    topic: SourceTopic::Facts,
+    partition: 0,
+};
 
 /// What a watermark stays behind the latest arrival.
 pub(crate) const DISORDER: i64 = 10 * SECOND;
@@ -92,6 +98,8 @@ pub(crate) struct Engine {
     progress: Progress,
     offsets: BTreeMap<SourcePartition, u64>,
     commits: u64,
+    /// How far each level was announced to be done.
+    done: BTreeMap<u8, Timestamp>,
     pub(crate) alerts: Vec<Alert>,
     pub(crate) late: Vec<Fact>,
     pub(crate) tally: CorrelateTally,
@@ -111,6 +119,7 @@ impl Engine {
             security: 1,
             audit: 1,
             access: 1,
+            facts: 1,
         };
         Self::declared(rules, one)
     }
@@ -132,6 +141,7 @@ impl Engine {
             progress: Progress::default(),
             offsets: BTreeMap::new(),
             commits: 0,
+            done: BTreeMap::new(),
             alerts: Vec::new(),
             late: Vec::new(),
             tally: CorrelateTally::default(),
@@ -147,6 +157,7 @@ impl Engine {
             security: 1,
             audit: 1,
             access: 1,
+            facts: 1,
         };
         self.matcher = Matcher::new(rules);
         self.correlator = Correlator::open(rules, one, &self.store).unwrap();
@@ -197,11 +208,7 @@ impl Engine {
         for Sent { event, source, arrival } in batch {
             self.matcher.evaluate(event, *source, *arrival, &mut matched);
         }
-        for (rule, tally) in &matched.tally {
-            let known = self.matched.entry(rule.clone()).or_default();
-            known.matched += tally.matched;
-            known.missing_key += tally.missing_key;
-        }
+        self.count(&matched.tally);
         let records: Vec<_> = matched
             .facts()
             .map(|fact| FactRecord::Fact(fact.clone()).encode())
@@ -232,24 +239,61 @@ impl Engine {
         self.record(FactRecord::Tick(tick).encode());
     }
 
-    /// A record of the facts partition.
+    /// A record of the facts partition, and then the records that correlate adds to it because of that.
     pub(crate) fn record(&mut self, record: Vec<u8>) {
-        let Step {
-            changes,
-            mut alerts,
-            late,
-            tally,
-        } = match FactRecord::decode(&record).unwrap() {
-            FactRecord::Fact(fact) => self.correlator.on_fact(&fact, &mut self.store).unwrap(),
-            FactRecord::Tick(tick) => self.correlator.on_tick(&tick, &mut self.store).unwrap(),
+        let mut records = VecDeque::from([record]);
+        while let Some(record) = records.pop_front() {
+            let facts = self.one_record(record);
+            let facts = facts.iter().map(|fact| FactRecord::Fact(fact.clone()).encode());
+            records.extend(facts);
+            records.extend(self.level_ticks());
+        }
+    }
+
+    fn one_record(&mut self, record: Vec<u8>) -> Facts {
+        let at = Source {
+            partition: FACTS,
+            offset: self.records.len() as u64,
+        };
+        let mut step = match FactRecord::decode(&record).unwrap() {
+            FactRecord::Fact(fact) => self.correlator.on_fact(&fact, at, &mut self.store).unwrap(),
+            FactRecord::Tick(tick) => self.correlator.on_tick(&tick, at, &mut self.store).unwrap(),
         };
         self.records.push(record);
-        self.changes.extend(changes);
-        self.alerts.append(&mut alerts);
-        self.late.extend(late);
-        self.tally.add(tally);
+        self.changes.append(&mut step.changes);
+        self.alerts.append(&mut step.alerts);
+        self.late.extend(step.late);
+        self.tally.add(step.tally);
+        self.count(&step.readers);
         self.commits += 1;
         self.store.commit(self.commits);
+        step.facts
+    }
+
+    /// How far each level is done, where that is news.
+    fn level_ticks(&mut self) -> Vec<Vec<u8>> {
+        let mut ticks = Vec::new();
+        for (level, done) in self.correlator.done() {
+            if self.done.insert(level, done) != Some(done) {
+                let watermarks = vec![(FACTS, done)];
+                let rule_set = self.matcher.rule_set();
+                let tick = Tick {
+                    level,
+                    rule_set,
+                    watermarks,
+                };
+                ticks.push(FactRecord::Tick(tick).encode());
+            }
+        }
+        ticks
+    }
+
+    fn count(&mut self, tallies: &BTreeMap<String, RuleTally>) {
+        for (rule, tally) in tallies {
+            let known = self.matched.entry(rule.clone()).or_default();
+            known.matched += tally.matched;
+            known.missing_key += tally.missing_key;
+        }
     }
 
     /// What was told since the last call of this.

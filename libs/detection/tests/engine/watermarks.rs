@@ -13,6 +13,7 @@ const COUNTS: SourceCounts = SourceCounts {
     security: 2,
     audit: 1,
     access: 1,
+    facts: 1,
 };
 
 #[test]

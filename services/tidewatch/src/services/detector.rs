@@ -121,6 +121,7 @@ fn layout(log: &LogSettings) -> Result<Layout, Error> {
             security,
             audit,
             access,
+            facts,
         },
     })
 }
@@ -139,6 +140,7 @@ impl Parts {
         let settings = CorrelateSettings {
             sources: self.layout.sources,
             alerts_partitions: self.layout.alerts,
+            tick_interval: self.settings.tick_interval,
             flush_interval: self.settings.flush_interval,
             memory_bytes_max: size(self.settings.partition_memory_max),
         };

@@ -15,6 +15,7 @@ pub(crate) const SOURCES: SourceCounts = SourceCounts {
     security: 2,
     audit: 1,
     access: 0,
+    facts: 1,
 };
 
 /// What was read so far.
