@@ -5,6 +5,7 @@
 //! Both are functions of what they are given: no clock, no randomness, no input or output. Equal records in equal
 //! order give equal bytes.
 
+mod absence;
 mod alert;
 mod case;
 mod chain;
@@ -16,10 +17,14 @@ mod join;
 mod kept;
 mod key_state;
 mod matching;
+mod new_value;
 mod opening;
 mod operand;
 mod packed;
 mod predicate;
+mod proven;
+mod sequence;
+mod sightings;
 mod sources;
 mod subject;
 mod text;
