@@ -15,6 +15,10 @@ pub trait Format: Sync {
     /// The word used in configuration, in metrics and in the event's `format`.
     fn name(&self) -> &'static str;
 
+    /// The fields that it writes into metadata under names of its own. None of a JSON format: there the names are the
+    /// producer's.
+    fn metadata(&self) -> &'static [&'static str];
+
     /// Whether `record` looks like this format. Cheap, and no promise that it can be read.
     fn recognises(&self, record: &[u8]) -> bool;
 
@@ -24,6 +28,12 @@ pub trait Format: Sync {
     /// # Errors
     /// If the record is not of this format.
     fn read(&self, record: &[u8], context: &Context) -> Result<Draft, Rejection>;
+}
+
+/// The fields in metadata that Tidewatch itself writes, whatever the format; a name may stand here twice.
+pub fn metadata_fields() -> impl Iterator<Item = &'static str> {
+    let of_formats = FORMATS.iter().flat_map(|format| format.metadata());
+    of_formats.chain(crate::normalise::METADATA).copied()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ mod unescape;
 
 pub use choice::{Choice, Decoded, UnknownFormat};
 pub use context::{Context, Limits, UnknownZone, Zone};
-pub use kinds::{FORMATS, Format};
+pub use kinds::{FORMATS, Format, metadata_fields};
 pub use normalise::{Draft, Note};
 pub use rejection::Rejection;
 pub use split::{Framing, split};

@@ -29,6 +29,9 @@ use crate::{Context, Decoded, Rejection};
 /// How far a producer's clock may be ahead.
 const SKEW: Duration = Duration::from_secs(5 * 60);
 
+/// The fields in metadata that are written for every format.
+pub(crate) const METADATA: &[&str] = &["source_host", "source_ip_original", bounds::NAMES];
+
 /// What a format read of one record; [`crate::Choice::decode`] makes the event of it.
 #[derive(Clone, Debug)]
 pub struct Draft {

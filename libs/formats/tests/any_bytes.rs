@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use event::{Event, Level, Raw, Reason, Severity, Timestamp};
-use formats::{Choice, Context, FORMATS, Framing, Limits, Note, split};
+use formats::{Choice, Context, FORMATS, Framing, Limits, Note, metadata_fields, split};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -85,6 +85,12 @@ fn check(record: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
                 // The longest name of a field that a cut can report is "metadata." and a key.
                 let bound = limits.string.max(limits.key + "metadata.".len());
                 prop_assert!(longest_text(&written) <= bound, "{}", written);
+                let is_of_object = matches!(event.format.as_str(), "json" | "logtide");
+                let undeclared = event
+                    .metadata
+                    .keys()
+                    .find(|name| !metadata_fields().any(|known| known == *name));
+                prop_assert!(is_of_object || undeclared.is_none(), "{undeclared:?}");
                 let marked = event.metadata.contains_key("_truncated");
                 prop_assert_eq!(marked, decoded.notes.contains(&Note::Truncated));
             }

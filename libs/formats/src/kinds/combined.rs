@@ -12,11 +12,28 @@ use crate::time::{Moment, number, of_access_log};
 use crate::unescape::unescape;
 use crate::{Context, Draft, Format, Rejection};
 
+const METADATA: [&str; 10] = [
+    "status_code",
+    "method",
+    "path",
+    "query",
+    "protocol",
+    "bytes",
+    "referer",
+    "vhost",
+    "ident",
+    "extra",
+];
+
 pub(crate) struct Combined;
 
 impl Format for Combined {
     fn name(&self) -> &'static str {
         "combined"
+    }
+
+    fn metadata(&self) -> &'static [&'static str] {
+        &METADATA
     }
 
     fn recognises(&self, record: &[u8]) -> bool {

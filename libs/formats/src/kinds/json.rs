@@ -10,6 +10,10 @@ impl Format for Json {
         "json"
     }
 
+    fn metadata(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn recognises(&self, record: &[u8]) -> bool {
         record.get(start(record)) == Some(&b'{')
     }

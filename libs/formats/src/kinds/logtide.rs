@@ -17,6 +17,10 @@ impl Format for Logtide {
         "logtide"
     }
 
+    fn metadata(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn recognises(&self, record: &[u8]) -> bool {
         let mut found = 0;
         for (name, _) in members(record, start(record)) {

@@ -19,11 +19,33 @@ use crate::syslog::{self, Line};
 use crate::time::number;
 use crate::{Context, Draft, Format, Rejection};
 
+/// Of every line, of sshd's, and of other programs'.
+const METADATA: [&str; 14] = [
+    "host",
+    "pid",
+    "program",
+    "method",
+    "port",
+    "key",
+    "user_invalid",
+    "tty",
+    "pwd",
+    "target_user",
+    "command",
+    "new_role",
+    "target_id",
+    "failures",
+];
+
 pub(crate) struct Sshd;
 
 impl Format for Sshd {
     fn name(&self) -> &'static str {
         "sshd"
+    }
+
+    fn metadata(&self) -> &'static [&'static str] {
+        &METADATA
     }
 
     fn recognises(&self, record: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use event::Event;
 use serde_json::{Map, Value};
 
 const MARK: &str = "…[truncated]";
-const NAMES: &str = "_truncated";
+pub(super) const NAMES: &str = "_truncated";
 
 /// Cuts every text of `event` to `limit` bytes. Whether one was cut.
 pub(super) fn cut(event: &mut Event, limit: usize) -> bool {
