@@ -53,7 +53,10 @@ stage_clippy() {
 stage_build() { cargo build --locked -p tidewatch; }
 stage_layering() { cargo test --locked -p layering; }
 stage_unit() { cargo test --locked --no-fail-fast --workspace "${not_unit[@]/#/--exclude=}"; }
-stage_rules() { "$(binary)" rules test rules/; }
+stage_rules() {
+    "$(binary)" rules check --deny-warnings rules/
+    "$(binary)" rules test rules/
+}
 # What groff complains of, a reader of the manual sees as a gap.
 stage_man() {
     local complaints

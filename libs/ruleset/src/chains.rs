@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::error::{nearest, quoted};
+use crate::lints::{ALERT_FIELD, SILENT_ALERTS};
 use crate::rule_file::Located;
 use crate::{Mode, Pattern, Place, Predicate, Rule, RuleError, RuleSet, RuleWarning, Side};
 
@@ -133,7 +134,7 @@ impl<'a> Chains<'a> {
         for read in self.read_by(&located.rule) {
             if read.rule.mode == Mode::Off {
                 let message = format!("{} is off: it has no alerts to read", quoted(&read.rule.id));
-                findings.warnings.push(warning(&located.query, message));
+                findings.warnings.extend(warning(located, SILENT_ALERTS, message));
             }
         }
     }
@@ -166,7 +167,7 @@ impl<'a> Chains<'a> {
                         quoted(field),
                         ALERT_FIELDS.join(", ")
                     );
-                    findings.warnings.push(warning(&located.query, message));
+                    findings.warnings.extend(warning(located, ALERT_FIELD, message));
                 }
             }
         }
@@ -197,11 +198,13 @@ fn error(place: &Place, message: String) -> RuleError {
     }
 }
 
-fn warning(place: &Place, message: String) -> RuleWarning {
-    RuleWarning {
-        place: place.clone(),
+/// A warning of a rule in which the lint is not off.
+fn warning(located: &Located, (lint, _): (&'static str, &str), message: String) -> Option<RuleWarning> {
+    (!located.off.contains(&lint)).then(|| RuleWarning {
+        lint,
+        place: located.query.clone(),
         message,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub struct RuleError {
 /// What in a rule file is allowed but likely a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleWarning {
+    /// The lint that found it; in a rule, `lint_off` names it.
+    pub lint: &'static str,
     /// Where it stands.
     pub place: Place,
     /// What may be wrong.
@@ -35,7 +37,8 @@ pub struct Place {
 
 impl fmt::Display for RuleWarning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&told(&self.place, "warning", &self.message))
+        let message = format!("{} [{}]", self.message, self.lint);
+        out.write_str(&told(&self.place, "warning", &message))
     }
 }
 
@@ -111,8 +114,9 @@ impl Source<'_> {
         }
     }
 
-    pub(crate) fn warning(&self, fault: &Fault) -> RuleWarning {
+    pub(crate) fn warning(&self, lint: &'static str, fault: &Fault) -> RuleWarning {
         RuleWarning {
+            lint,
             place: self.place(&fault.at),
             message: fault.message.clone(),
         }

@@ -6,6 +6,7 @@
 
 mod chains;
 mod error;
+mod lints;
 mod meaning;
 mod message;
 mod pattern;
@@ -25,6 +26,6 @@ pub use pattern::{
 };
 pub use predicate::{CalendarPart, Comparison, Literal, Predicate, RegexPattern, Relation, Test};
 pub use rule::{Mode, Rule, RuleSet, Timing};
-pub use rule_file::{Loaded, RuleFile, load, parse};
-pub use test_case::{Expectation, RuleTest};
+pub use rule_file::{Checked, FILE_BYTES_MAX, Loaded, RuleFile, check, load, parse, schema};
+pub use test_case::{Expectation, RuleTest, TestEvent};
 pub use text_pattern::{Piece, TextPattern};

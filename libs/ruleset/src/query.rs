@@ -33,7 +33,7 @@ pub(crate) use cursor::{Cursor, Notes};
 pub(crate) use draft::{Computed, Draft, Relation, without_state};
 pub(crate) use duration::{Bounds, GRACE, KEEP_ALIVE, LATENESS, SUPPRESS, WINDOW, duration};
 pub(crate) use expression::expression;
-pub(crate) use field::field_name;
+pub(crate) use field::{CANONICAL, field_name};
 pub(crate) use inner::{inner, inner_step};
 pub(crate) use keys::{names, pairs, step_keys};
 pub(crate) use limit::{Domain, limit, rising, whole_limit};
@@ -121,7 +121,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, Vec<Fault>> {
         grace: draft.grace.map(|given| given.value),
         lateness: draft.lateness.map(|given| given.value),
         regexes: notes.regexes,
-        warnings: notes.into_warnings(),
+        warnings: notes.warnings,
     })
 }
 

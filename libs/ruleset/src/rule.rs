@@ -54,6 +54,20 @@ pub enum Mode {
     Live,
 }
 
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Test, Self::Live];
+
+    /// The word used in rule files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// The time knobs of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -72,7 +86,7 @@ pub struct Timing {
 }
 
 impl Rule {
-    const ID_BYTES_MAX: usize = 128;
+    pub(crate) const ID_BYTES_MAX: usize = 128;
 
     /// Whether a text can be the id of a rule.
     pub fn is_id(text: &str) -> bool {

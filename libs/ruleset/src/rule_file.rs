@@ -1,7 +1,10 @@
 //! Rule files: YAML documents, each one rule with its tests.
 
+mod keys;
 mod reader;
 mod rule;
+mod schema;
+mod tag;
 mod test_section;
 mod yaml;
 
@@ -15,6 +18,9 @@ use crate::{Place, Rule, RuleError, RuleSet, RuleWarning};
 use reader::Reader;
 pub(crate) use rule::Located;
 use yaml::Node;
+
+pub use schema::schema;
+pub use yaml::FILE_BYTES_MAX;
 
 /// The rules of one file, in its order.
 #[derive(Debug)]
@@ -30,6 +36,17 @@ pub struct RuleFile {
 pub struct Loaded {
     /// The rules. May be none: a detector that would run none has to say so.
     pub rule_set: RuleSet,
+    /// What is likely a mistake.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// What is to be said of rule files.
+#[derive(Debug)]
+pub struct Checked {
+    /// How many rules could be read.
+    pub rules: usize,
+    /// What is wrong.
+    pub errors: Vec<RuleError>,
     /// What is likely a mistake.
     pub warnings: Vec<RuleWarning>,
 }
@@ -54,21 +71,18 @@ pub fn parse(file: &str, text: &str) -> Result<RuleFile, Vec<RuleError>> {
     })
 }
 
-/// Reads rule files into one set. The names are for messages to people.
+/// Reads rule files, as they are on disk, into one set. The names are for messages to people.
 ///
 /// # Errors
 /// Everything that is wrong with all of them; also two rules of the same id, and two that mean the same: their state
 /// would be the same; and what is wrong with rules that read alerts of others.
-pub fn load<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Loaded, Vec<RuleError>> {
+pub fn load<N: AsRef<str>, T: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Loaded, Vec<RuleError>> {
     let Loading {
         located,
-        mut errors,
-        mut warnings,
+        errors,
+        warnings,
         ..
-    } = Loading::of(files);
-    let chains = chains::check(&located, errors.is_empty());
-    errors.extend(chains.errors);
-    warnings.extend(chains.warnings);
+    } = Loading::of_all(files);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -76,6 +90,21 @@ pub fn load<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)
         rule_set: RuleSet::new(located.into_iter().map(|located| located.rule)),
         warnings,
     })
+}
+
+/// Reads rule files as [`load`] does, and says everything there is to say of them, whether or not it is an error.
+pub fn check<N: AsRef<str>, T: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, T)>) -> Checked {
+    let Loading {
+        located,
+        errors,
+        warnings,
+        ..
+    } = Loading::of_all(files);
+    Checked {
+        rules: located.len(),
+        errors,
+        warnings,
+    }
 }
 
 /// What has been read of some files.
@@ -92,7 +121,16 @@ struct Loading {
 const REGEX_COUNT_MAX: usize = 500;
 
 impl Loading {
-    fn of<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Self {
+    /// Files that are all there is.
+    fn of_all<N: AsRef<str>, T: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, T)>) -> Self {
+        let mut loading = Self::of(files);
+        let chains = chains::check(&loading.located, loading.errors.is_empty());
+        loading.errors.extend(chains.errors);
+        loading.warnings.extend(chains.warnings);
+        loading
+    }
+
+    fn of<N: AsRef<str>, T: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, T)>) -> Self {
         let mut loading = Self::default();
         for (file, text) in files {
             loading.read(file.as_ref(), text.as_ref());
@@ -101,8 +139,19 @@ impl Loading {
         loading
     }
 
-    fn read(&mut self, file: &str, text: &str) {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    fn read(&mut self, file: &str, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.read_text(file, text.strip_prefix('\u{feff}').unwrap_or(text)),
+            Err(error) => {
+                let read = error.valid_up_to();
+                let text = std::str::from_utf8(&bytes[..read]).expect("it is valid up to there");
+                let fault = Fault::new(read..read + 1, not_text(bytes, read));
+                self.errors.push(Source { file, text }.error(&fault));
+            }
+        }
+    }
+
+    fn read_text(&mut self, file: &str, text: &str) {
         let mut reader = Reader::new(Source { file, text });
         let documents = reader.keep(yaml::documents(reader.source));
         match documents {
@@ -113,17 +162,13 @@ impl Loading {
         reader
             .errors
             .sort_by_key(|error| (error.place.line, error.place.column));
-        reader
-            .warnings
-            .sort_by_key(|warning| (warning.place.line, warning.place.column));
         self.errors.append(&mut reader.errors);
-        self.warnings.append(&mut reader.warnings);
     }
 
     fn read_documents(&mut self, reader: &mut Reader, documents: Vec<Node>) {
         for document in documents {
             let at = document.at.start..document.at.start + 1;
-            let Some(located) = rule::rule(reader, document) else {
+            let Some(mut located) = rule::rule(reader, document) else {
                 if reader.is_full() {
                     return;
                 }
@@ -134,6 +179,7 @@ impl Loading {
                 let message = format!("with this rule there are more than {REGEX_COUNT_MAX} regular expressions");
                 return reader.refuse(&Fault::new(at, message));
             }
+            self.warnings.append(&mut located.warnings);
             self.located.push(located);
         }
     }
@@ -165,6 +211,17 @@ impl Loading {
         }
         self.errors.append(&mut twins);
     }
+}
+
+/// Why bytes are refused that are no UTF-8 from `at` on.
+fn not_text(bytes: &[u8], at: usize) -> String {
+    let is_wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let hint = if is_wide {
+        ": the file is in UTF-16, and rule files are in UTF-8"
+    } else {
+        ""
+    };
+    format!("byte {at} of the file is not UTF-8{hint}")
 }
 
 #[cfg(test)]

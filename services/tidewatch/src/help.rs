@@ -172,18 +172,40 @@ pub(crate) const PAGES: &[Page] = &[
     },
     Page {
         command: &["rules", "check"],
-        examples: &[("tidewatch rules check rules/", "every mistake, with file and line")],
-        exits: &[(Exit::Ok, "all rules are right"), FAILURE, USAGE, RULES],
+        examples: &[
+            ("tidewatch rules check rules/", "every mistake, with file and line"),
+            (
+                "tidewatch rules check --deny-warnings --format json rules/",
+                "as lines of JSON, and exit code 1 if there is a warning",
+            ),
+        ],
+        exits: &[
+            (Exit::Ok, "all rules are right"),
+            (Exit::Failure, "there are warnings, and --deny-warnings is asked"),
+            USAGE,
+            RULES,
+        ],
     },
     Page {
         command: &["rules", "test"],
-        examples: &[("tidewatch rules test rules/", "the tests that stand in the rule files")],
+        examples: &[
+            ("tidewatch rules test rules/", "the tests that stand in the rule files"),
+            (
+                "tidewatch rules test --verbose --filter brute_force rules/",
+                "those of some rules, each named, and how long they took",
+            ),
+        ],
         exits: &[
             (Exit::Ok, "all tests passed"),
             (Exit::Failure, "a test failed"),
             USAGE,
             RULES,
         ],
+    },
+    Page {
+        command: &["rules", "schema"],
+        examples: &[("tidewatch rules schema > rule.schema.json", "for an editor")],
+        exits: OF_PRINTERS,
     },
     Page {
         command: &["topics", "create"],

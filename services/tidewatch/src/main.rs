@@ -93,7 +93,7 @@ fn run(command: Command, config: Option<PathBuf>) -> Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(args),
         Command::Scan(args) => scan::run(&args),
-        Command::Rules(command) => rules::run(command),
+        Command::Rules(command) => rules::run(&command),
         Command::Topics(command) => topics::run(command, config),
         Command::Archive(command) => archive::run(command, config),
         Command::Health(args) => health::run(&args, config),

@@ -1,3 +1,4 @@
+use crate::lints::{ALERT_FIELD, SILENT_ALERTS};
 use crate::{Rule, load};
 
 /// A rule file with this id and query, and lines of its own.
@@ -18,6 +19,7 @@ fn loaded(files: &[(&str, &str, &str)]) -> (Vec<String>, Vec<String>) {
             loaded
                 .warnings
                 .iter()
+                .filter(|warning| [SILENT_ALERTS.0, ALERT_FIELD.0].contains(&warning.lint))
                 .map(|warning| format!("{}:{}: {}", warning.place.file, warning.place.line, warning.message))
                 .collect(),
         ),
@@ -53,7 +55,7 @@ fn a_chain_loads_and_has_its_levels() {
     let level = |rule: &std::sync::Arc<Rule>| loaded.rule_set.level(&rule.id);
     let levels: Vec<_> = loaded.rule_set.rules().iter().map(level).collect();
     assert_eq!(levels, [Some(0), Some(1), Some(2), Some(3)]);
-    assert_eq!(loaded.warnings, []);
+    assert!(loaded.warnings.iter().all(|warning| warning.lint == "missing-tests"));
 }
 
 #[test]

@@ -71,9 +71,6 @@ fn tested_by_sign(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault> {
             return related(cursor, name, comparison);
         }
         let value = literal(cursor, name)?;
-        if comparison == Comparison::Equal {
-            note_severity(cursor, name, &value);
-        }
         warn_of_other_meanings(cursor, &value);
         return Ok(field(name, compare(name, comparison, value)?));
     }
@@ -128,14 +125,7 @@ fn item(cursor: &mut Cursor, name: &str) -> Result<Item, Fault> {
         return Ok(Item::Network(Test::Network(network)));
     }
     let value = literal(cursor, name)?;
-    note_severity(cursor, name, &value);
     Ok(Item::Value(value.value))
-}
-
-fn note_severity(cursor: &mut Cursor, field: &str, value: &Given<Literal>) {
-    if let Literal::Text(text) = &value.value {
-        cursor.notes.severity(field, text, &value.at);
-    }
 }
 
 /// A word without quotes that is the name of a field, or a network, is taken for a text here.

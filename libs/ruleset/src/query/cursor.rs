@@ -1,10 +1,8 @@
 use std::ops::Range;
 
-use event::Severity;
-
 use super::token::{Token, TokenKind};
 use crate::Comparison;
-use crate::error::{Fault, Given, quoted};
+use crate::error::{Fault, quoted};
 
 /// Reads the tokens of one part of a query, left to right.
 pub(crate) struct Cursor<'t, 'n> {
@@ -26,34 +24,8 @@ pub(crate) struct Text<'t> {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) warnings: Vec<Fault>,
-    /// The severities that the query names one by one, and not to leave them out.
-    pub(crate) severities: Vec<Given<Severity>>,
     /// How many regular expressions there are.
     pub(crate) regexes: usize,
-}
-
-impl Notes {
-    /// Notes a value that `field` has to be equal to, if it is a severity.
-    pub(crate) fn severity(&mut self, field: &str, value: &str, at: &Range<usize>) {
-        if let (Ok(value), "severity") = (value.parse(), field) {
-            self.severities.push(Given { value, at: at.clone() });
-        }
-    }
-
-    /// The warnings, among them: a severity is named, but none that is worse.
-    pub(crate) fn into_warnings(mut self) -> Vec<Fault> {
-        if let Some(worst) = self.severities.iter().max_by_key(|given| given.value)
-            && worst.value > Severity::Low
-            && worst.value < Severity::Critical
-        {
-            let message = format!(
-                "this leaves out events worse than {0}: `| where severity >= {0}` takes them in",
-                worst.value
-            );
-            self.warnings.push(Fault::new(worst.at.clone(), message));
-        }
-        self.warnings
-    }
 }
 
 impl<'t, 'n> Cursor<'t, 'n> {

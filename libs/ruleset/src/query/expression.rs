@@ -34,9 +34,7 @@ fn negation(cursor: &mut Cursor, leaf: Leaf) -> Result<Predicate, Fault> {
         ));
     }
     if cursor.keyword("NOT") {
-        let noted = cursor.notes.severities.len();
         let inner = deeper(cursor, |cursor| negation(cursor, leaf))?;
-        cursor.notes.severities.truncate(noted);
         return Ok(Predicate::Not(Box::new(inner)));
     }
     if cursor.take(&TokenKind::Open) {

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::Notes;
-use crate::error::{Fault, nearest, quoted};
+use crate::error::{Fault, quoted};
 
 /// The canonical fields that a rule can read, as [`event::Event::field`] resolves them.
 pub(crate) const CANONICAL: [&str; 24] = [
@@ -51,7 +51,7 @@ const NAME_BYTES_MAX: usize = 200;
 
 /// The name of a field of the event. One that looks like a misspelt canonical field is warned about: it is taken for
 /// `metadata.`*name*, which no event may have.
-pub(crate) fn field_name(name: &str, at: &Range<usize>, notes: &mut Notes) -> Result<String, Fault> {
+pub(crate) fn field_name(name: &str, at: &Range<usize>, _: &mut Notes) -> Result<String, Fault> {
     let fault = |message: String| Err(Fault::new(at.clone(), message));
     if let Some((_, instead)) = UNREADABLE.iter().find(|(unreadable, _)| *unreadable == name) {
         return fault(format!(
@@ -72,21 +72,7 @@ pub(crate) fn field_name(name: &str, at: &Range<usize>, notes: &mut Notes) -> Re
             quoted(name)
         ));
     }
-    if let Some(known) = misspelt(name) {
-        let message = format!(
-            "{0} is read as `metadata.{name}`: did you mean `{known}`?",
-            quoted(name)
-        );
-        notes.warnings.push(Fault::new(at.clone(), message));
-    }
     Ok(name.to_owned())
-}
-
-fn misspelt(name: &str) -> Option<&'static str> {
-    if CANONICAL.contains(&name) || name.contains('.') {
-        return None;
-    }
-    nearest(name, CANONICAL).filter(|known| strsim::damerau_levenshtein(name, known) <= 2)
 }
 
 #[cfg(test)]
@@ -116,21 +102,6 @@ mod tests {
                 "{name} is neither or both"
             );
         }
-    }
-
-    #[test]
-    fn a_misspelt_canonical_name_is_warned_about_and_a_name_of_their_own_is_not() {
-        let warnings = |name| {
-            let mut notes = Notes::default();
-            field_name(name, &(0..1), &mut notes).expect("it is a name");
-            notes.warnings.len()
-        };
-        assert_eq!(warnings("sevice"), 1);
-        assert_eq!(warnings("source-ip"), 1);
-        assert_eq!(warnings("source_ip"), 0);
-        assert_eq!(warnings("metadata.sevice"), 0);
-        assert_eq!(warnings("new_role"), 0);
-        assert_eq!(warnings("target_id"), 0);
     }
 
     #[test]

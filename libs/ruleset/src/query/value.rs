@@ -39,7 +39,7 @@ pub(crate) fn written_value(cursor: &mut Cursor, name: &str, text: Text<'_>) -> 
         Test::Network(network)
     } else {
         begins_spaced_regex(cursor, name, text, &at)?;
-        pattern(cursor, name, text, &at)?
+        pattern(name, text, &at)?
     };
     match (name, test) {
         ("service", Test::Matches(pattern)) => Ok(Predicate::Service(pattern)),
@@ -195,7 +195,7 @@ fn begins_spaced_regex(cursor: &Cursor, name: &str, text: &str, at: &Range<usize
     Ok(())
 }
 
-fn pattern(cursor: &mut Cursor, name: &str, text: &str, at: &Range<usize>) -> Result<Test, Fault> {
+fn pattern(name: &str, text: &str, at: &Range<usize>) -> Result<Test, Fault> {
     if text.len() > PATTERN_BYTES_MAX {
         let message = format!("a pattern has at most {PATTERN_BYTES_MAX} bytes");
         return Err(Fault::new(at.clone(), message));
@@ -205,6 +205,5 @@ fn pattern(cursor: &mut Cursor, name: &str, text: &str, at: &Range<usize>) -> Re
     } else {
         fitting(name, text, at)?
     };
-    cursor.notes.severity(name, &source, at);
     Ok(Test::Matches(TextPattern::glob(&source)))
 }

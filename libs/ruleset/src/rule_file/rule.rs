@@ -1,48 +1,29 @@
+use std::ops::Range;
 use std::time::Duration;
 
 use event::{SemanticHash, Severity};
 
-use super::reader::{Entries, Reader};
-use super::test_section;
+use super::keys;
+use super::reader::{Entries, Entry, Reader};
 use super::yaml::{Content, Node};
+use super::{tag, test_section};
 use crate::error::{Fault, Given, quoted, suggestion};
-use crate::meaning::asks_the_clock;
-use crate::query::{Bounds, GRACE, KEEP_ALIVE, LATENESS, Notes, QUERY_BYTES_MAX, Query, duration, without_state, zone};
-use crate::{Message, Mode, Pattern, Place, Rule, Timing};
-
-const KEYS: [&str; 15] = [
-    "id",
-    "title",
-    "description",
-    "severity",
-    "tags",
-    "query",
-    "message",
-    "timezone",
-    "mode",
-    "grace",
-    "lateness",
-    "keep_alive",
-    "runbook",
-    "references",
-    "tests",
-];
+use crate::lints::{self, LintOff, Places};
+use crate::query::{Notes, Query, without_state, zone};
+use crate::{Message, Mode, Pattern, Place, Rule, RuleWarning, Timing};
 
 /// Keys that only a Sigma rule has.
 const SIGMA_KEYS: [&str; 4] = ["sigma", "detection", "logsource", "correlation"];
 
-const ID_BYTES_MAX: usize = 128;
-const LINE_BYTES_MAX: usize = 500;
-const MESSAGE_BYTES_MAX: usize = 1_000;
-const DESCRIPTION_BYTES_MAX: usize = 16 * 1024;
-const LIST_MAX: usize = 100;
-
 const GRACE_DEFAULT_MAX: Duration = Duration::from_secs(10 * 60);
 const LATENESS_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
-/// A rule and the places that two rules are compared at.
+/// A rule, what is likely a mistake in it, and the places that two rules are compared at.
 pub(crate) struct Located {
     pub(crate) rule: Rule,
+    pub(crate) warnings: Vec<RuleWarning>,
+    /// The lints that are off for it.
+    pub(crate) off: Vec<&'static str>,
     pub(crate) id: Place,
     pub(crate) query: Place,
     pub(crate) regexes: usize,
@@ -55,42 +36,35 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
         return None;
     }
     let before = reader.errors.len();
-    let mut entries = reader.mapping(node, "a rule", &KEYS)?;
-    let id = reader.require(&mut entries, "id").and_then(|node| id(reader, node));
-    let title = reader
-        .require(&mut entries, "title")
-        .and_then(|node| reader.text(node, "title", LINE_BYTES_MAX));
-    let severity = reader
-        .require(&mut entries, "severity")
-        .and_then(|node| severity(reader, node));
-    let message = reader
-        .require(&mut entries, "message")
-        .and_then(|node| message(reader, node));
-    let mode = entries.take("mode").map_or(Some(Mode::Live), |node| mode(reader, node));
+    let mut entries = reader.mapping(node, "a rule", keys::RULE)?;
+    let id = entries.take("id").and_then(|entry| id(reader, entry));
+    let title = entries.take("title").and_then(|entry| reader.text(entry));
+    let severity = entries.take("severity").and_then(|entry| reader.one_of(entry));
+    let message = entries.take("message").and_then(|entry| message(reader, entry));
+    let mode = entries
+        .take("mode")
+        .map_or(Some(Mode::Live), |entry| Some(Mode::ALL[reader.one_of(entry)?]));
     let about = about(reader, &mut entries);
-    let written = reader.require(&mut entries, "query");
-    let written = written.and_then(|node| reader.any_text(node, "query", QUERY_BYTES_MAX));
+    let off = entries
+        .take("lint_off")
+        .map_or_else(Vec::new, |entry| lints_off(reader, entry));
+    let written = entries.take("query").and_then(|entry| reader.text(entry));
     let query = written.as_ref().and_then(|written| query(reader, written));
-    let timing = query.as_ref().and_then(|query| timing(reader, &mut entries, query));
-    if let (Some(timing), Some(written)) = (&timing, &written)
-        && !timing.suppress.is_zero()
-        && timing.suppress <= timing.keep_alive
-    {
-        let message = "`suppress` is not longer than `keep_alive`, so it says nothing";
-        reader.refuse(&Fault::new(written.at.clone(), message));
-    }
-    let (id, query) = (id?, query?);
+    let timing = (query.as_ref().zip(written.as_ref()))
+        .and_then(|(query, written)| timing(reader, &mut entries, query, &written.at));
+    let (id, query, written, message) = (id?, query?, written?, message?);
+    let (timing, timezone) = timing?;
     let mut rule = Rule {
         id: id.value,
         title: title?.value,
         description: about.description,
-        severity: severity?,
+        severity: Severity::ALL[severity?],
         tags: about.tags,
         mode: mode?,
-        message: message?,
+        message: message.value,
         hash: SemanticHash::new(""),
         pattern: query.pattern,
-        timing: timing?,
+        timing,
         file: reader.source.file.to_owned(),
         runbook: about.runbook,
         references: about.references,
@@ -98,19 +72,30 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
         tests: Vec::new(),
     };
     rule.hash = SemanticHash::new(&rule.meaning());
-    if let Some(node) = entries.take("tests") {
-        rule.tests = test_section::tests(reader, node, &rule.key_fields())?;
+    let mut tests = Vec::new();
+    if let Some(entry) = entries.take("tests") {
+        (rule.tests, tests) = test_section::tests(reader, entry, &rule.key_fields())?
+            .into_iter()
+            .unzip();
     }
-    if rule.tests.is_empty() {
-        let message = format!("{} has no tests: nothing shows that it fires", quoted(&rule.id));
-        reader.warn(&Fault::new(id.at.clone(), message));
+    if reader.errors.len() > before {
+        return None;
     }
-    let query_place = reader.source.place(&written?.at);
-    let id = reader.source.place(&id.at);
-    (reader.errors.len() == before).then_some(Located {
+    let places = Places {
+        id: id.at,
+        query: written.at,
+        message: message.at,
+        timezone,
+        tests,
+        doubts: query.warnings,
+        off,
+    };
+    Some(Located {
+        off: places.off.iter().map(|off| off.name).collect(),
+        warnings: lints::look(reader.source, &rule, &places),
+        id: reader.source.place(&places.id),
+        query: reader.source.place(&places.query),
         rule,
-        id,
-        query: query_place,
         regexes: query.regexes,
     })
 }
@@ -124,21 +109,23 @@ struct About {
 }
 
 fn about(reader: &mut Reader, entries: &mut Entries) -> About {
-    let description = entries.take("description");
-    let description = description.and_then(|node| reader.any_text(node, "description", DESCRIPTION_BYTES_MAX));
-    let runbook = entries
-        .take("runbook")
-        .and_then(|node| reader.text(node, "runbook", LINE_BYTES_MAX));
+    let mut text = |reader: &mut Reader, name| Some(reader.text(entries.take(name)?)?.value);
+    let (description, runbook) = (text(reader, "description"), text(reader, "runbook"));
+    let references = items(reader, entries, "references");
+    let references = references.into_iter().filter_map(|item| reader.text(item));
+    let references = references.map(|given| given.value).collect();
+    let tags = items(reader, entries, "tags");
     About {
-        description: description.map(|given| given.value).unwrap_or_default(),
-        tags: entries
-            .take("tags")
-            .map_or_else(Vec::new, |node| lines(reader, node, "tags")),
-        runbook: runbook.map(|given| given.value),
-        references: entries
-            .take("references")
-            .map_or_else(Vec::new, |node| lines(reader, node, "references")),
+        description: description.unwrap_or_default(),
+        tags: tags.into_iter().filter_map(|item| tag::tag(reader, item)).collect(),
+        runbook,
+        references,
     }
+}
+
+fn items(reader: &mut Reader, entries: &mut Entries, name: &str) -> Vec<Entry> {
+    let listed = entries.take(name).and_then(|entry| reader.list(entry));
+    listed.unwrap_or_default()
 }
 
 /// What can be said at once about a document that is no rule of this language.
@@ -160,8 +147,8 @@ fn not_ours(node: &Node) -> Option<Fault> {
     ))
 }
 
-fn id(reader: &mut Reader, node: Node) -> Option<Given<String>> {
-    let id = reader.text(node, "id", ID_BYTES_MAX)?;
+fn id(reader: &mut Reader, entry: Entry) -> Option<Given<String>> {
+    let id = reader.line(entry.node, entry.name, Rule::ID_BYTES_MAX)?;
     if !Rule::is_id(&id.value) {
         let message = format!(
             "{} is not an id: ASCII letters, digits, `_`, `-` and `.`",
@@ -173,73 +160,49 @@ fn id(reader: &mut Reader, node: Node) -> Option<Given<String>> {
     Some(id)
 }
 
-fn severity(reader: &mut Reader, node: Node) -> Option<Severity> {
-    let given = reader.text(node, "severity", LINE_BYTES_MAX)?;
-    let names = Severity::ALL.map(Severity::as_str);
-    let read = one_of(&given, "severity", &names).map(|index| Severity::ALL[index]);
-    reader.keep(read)
+fn message(reader: &mut Reader, entry: Entry) -> Option<Given<Message>> {
+    let written = reader.text(entry)?;
+    let read = Message::parse(&written.value, &mut Notes::default()).map_err(|fault| reader.within(&written, &fault));
+    let value = reader.keep(read)?;
+    Some(Given { value, at: written.at })
 }
 
-fn mode(reader: &mut Reader, node: Node) -> Option<Mode> {
-    let given = reader.text(node, "mode", LINE_BYTES_MAX)?;
-    let read = one_of(&given, "mode", &["off", "test", "live"]).map(|index| [Mode::Off, Mode::Test, Mode::Live][index]);
-    reader.keep(read)
-}
-
-/// Which of the names it is.
-fn one_of(given: &Given<String>, kind: &str, names: &[&str]) -> Result<usize, Fault> {
-    let found = names.iter().position(|name| *name == given.value);
-    found.ok_or_else(|| {
-        Fault::new(
-            given.at.clone(),
-            format!(
-                "{} is not a {kind}{}",
-                quoted(&given.value),
-                suggestion(&given.value, names)
-            ),
-        )
-    })
-}
-
-/// A list of texts of one line each.
-fn lines(reader: &mut Reader, node: Node, name: &str) -> Vec<String> {
-    let at = node.at.clone();
-    let items = reader.list(node, name).unwrap_or_default();
-    if items.len() > LIST_MAX {
-        reader.refuse(&Fault::new(
-            at,
-            format!("{} has at most {LIST_MAX} entries", quoted(name)),
-        ));
+/// The warnings that are not wanted, each with a reason.
+fn lints_off(reader: &mut Reader, entry: Entry) -> Vec<LintOff> {
+    let Content::Mapping(entries) = entry.node.content else {
+        reader.unexpected(
+            &entry.node,
+            entry.name,
+            "a mapping from a lint to the reason why it is off",
+        );
+        return Vec::new();
+    };
+    let names: Vec<&'static str> = lints::all().map(|(name, _)| name).collect();
+    let mut off = Vec::new();
+    for (lint, reason) in entries {
+        if reader.line(reason, &lint.value, keys::REASON_BYTES_MAX).is_none() {
+            continue;
+        }
+        match names.iter().find(|name| **name == lint.value) {
+            Some(name) => off.push(LintOff { name, at: lint.at }),
+            None => {
+                let message = format!(
+                    "there is no lint {}{}",
+                    quoted(&lint.value),
+                    suggestion(&lint.value, &names)
+                );
+                reader.refuse(&Fault::new(lint.at, message));
+            }
+        }
     }
-    let read = items
-        .into_iter()
-        .filter_map(|item| reader.text(item, name, LINE_BYTES_MAX));
-    read.map(|given| given.value).collect()
-}
-
-fn message(reader: &mut Reader, node: Node) -> Option<Message> {
-    let written = reader.text(node, "message", MESSAGE_BYTES_MAX)?;
-    let mut notes = Notes::default();
-    let read = Message::parse(&written.value, &mut notes).map_err(|fault| reader.within(&written, &fault));
-    for warning in notes.into_warnings() {
-        let warning = reader.within(&written, &warning);
-        reader.warn(&warning);
-    }
-    let message = reader.keep(read)?;
-    if message.fields().next().is_none() {
-        let warning = "the message names nothing of the event, so every alert of the rule reads the same";
-        reader.warn(&Fault::new(written.at, warning));
-    }
-    Some(message)
+    off
 }
 
 fn query(reader: &mut Reader, written: &Given<String>) -> Option<Query> {
     match crate::query::parse(&written.value) {
-        Ok(query) => {
-            for warning in &query.warnings {
-                let warning = reader.within(written, warning);
-                reader.warn(&warning);
-            }
+        Ok(mut query) => {
+            let doubts = query.warnings.iter().map(|doubt| reader.within(written, doubt));
+            query.warnings = doubts.collect();
             Some(query)
         }
         Err(faults) => {
@@ -253,53 +216,60 @@ fn query(reader: &mut Reader, written: &Given<String>) -> Option<Query> {
 }
 
 /// The zone by the name that the database gives it.
-fn timezone(reader: &mut Reader, node: Node) -> Option<Given<String>> {
-    let Given { value, at } = reader.text(node, "timezone", LINE_BYTES_MAX)?;
+fn timezone(reader: &mut Reader, entry: Entry) -> Option<Given<String>> {
+    let Given { value, at } = reader.text(entry)?;
     let read = zone(&value, &at).map(|(_, value)| Given { value, at });
     reader.keep(read)
 }
 
-fn timing(reader: &mut Reader, entries: &mut Entries, query: &Query) -> Option<Timing> {
+/// How long it waits, and where its zone stands.
+fn timing(
+    reader: &mut Reader,
+    entries: &mut Entries,
+    query: &Query,
+    query_at: &Range<usize>,
+) -> Option<(Timing, Option<Range<usize>>)> {
     let is_stateful = !matches!(query.pattern, Pattern::Each(_));
-    let window = is_stateful.then(|| query.pattern.reach());
     let before = reader.errors.len();
-    let zone = entries.take("timezone").and_then(|node| timezone(reader, node));
-    let mut knob = |name, bounds, in_query: Option<Duration>| {
-        let in_file = entries.take(name).and_then(|node| span(reader, node, name, bounds));
+    let zone = entries.take("timezone").and_then(|entry| timezone(reader, entry));
+    let mut knob = |name, stage, in_query: Option<Duration>| {
+        let in_file = entries.take(name).and_then(|entry| reader.span(entry));
         match (in_file, in_query) {
             (Some(given), Some(_)) => {
-                reader.refuse(&Fault::new(given.at, format!("`{name}` stands in the query as well")));
+                reader.refuse(&Fault::new(given.at, format!("`{stage}` stands in the query as well")));
                 None
             }
-            (Some(given), None) if window.is_none() => {
+            (Some(given), None) if !is_stateful => {
                 reader.refuse(&Fault::new(given.at, without_state(name)));
                 None
             }
-            (Some(given), None) => Some(given.value),
-            (None, in_query) => in_query,
+            (Some(given), None) => Some(given),
+            (None, in_query) => in_query.map(|value| Given {
+                value,
+                at: query_at.clone(),
+            }),
         }
     };
-    let grace = knob("grace", &GRACE, query.grace);
-    let lateness = knob("lateness", &LATENESS, query.lateness);
-    let keep_alive = knob("keep_alive", &KEEP_ALIVE, query.keep_alive);
-    if let (Some(zone), false) = (&zone, asks_the_clock(&query.pattern)) {
-        reader.warn(&Fault::new(
-            zone.at.clone(),
-            "the time zone has no effect: the query asks for no hour and no weekday",
-        ));
+    let grace = knob("grace", "grace", query.grace);
+    let lateness = knob("lateness", "lateness", query.lateness);
+    let keep_alive = knob("keep_alive", "keep_alive", query.keep_alive);
+    let suppress = knob("suppression", "suppress", query.suppress);
+    let window = query.pattern.reach();
+    let span = |given: Option<Given<Duration>>, default| given.map_or(default, |given| given.value);
+    let keep_alive = span(keep_alive, query.pattern.default_keep_alive());
+    if let Some(given) = &suppress
+        && given.value <= keep_alive
+    {
+        let message = "`suppress` is not longer than `keep_alive`, so it says nothing";
+        reader.refuse(&Fault::new(given.at.clone(), message));
     }
-    let window = window.unwrap_or_default();
-    (reader.errors.len() == before).then(|| Timing {
-        grace: grace.unwrap_or(window.min(GRACE_DEFAULT_MAX)),
-        lateness: lateness.unwrap_or(LATENESS_DEFAULT),
-        keep_alive: keep_alive.unwrap_or_else(|| query.pattern.default_keep_alive()),
-        suppress: query.suppress.unwrap_or_default(),
-        timezone: zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value.clone()),
-    })
-}
-
-fn span(reader: &mut Reader, node: Node, name: &str, bounds: &Bounds) -> Option<Given<Duration>> {
-    let Given { value, at } = reader.text(node, name, LINE_BYTES_MAX)?;
-    let read = duration(&value, &at, bounds);
-    reader.keep(read).map(|value| Given { value, at })
+    let (timezone, zone_at) = zone.map(|zone| (zone.value, zone.at)).unzip();
+    let timing = Timing {
+        grace: span(grace, window.min(GRACE_DEFAULT_MAX)),
+        lateness: span(lateness, LATENESS_DEFAULT),
+        keep_alive,
+        suppress: span(suppress, Duration::ZERO),
+        timezone: timezone.unwrap_or_else(|| "UTC".to_owned()),
+    };
+    (reader.errors.len() == before).then_some((timing, zone_at))
 }

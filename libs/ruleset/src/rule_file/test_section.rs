@@ -1,64 +1,97 @@
 use std::ops::Range;
 
 use event::{Event, Timestamp};
+use formats::{Choice, UnknownFormat};
 use serde_json::{Map, Value, json};
 
-use super::reader::{Entries, Reader};
+use super::keys;
+use super::reader::{Entries, Entry, Reader};
 use super::yaml::{Content, Node, json_object};
 use crate::error::{Fault, Given, quoted, suggestion};
-use crate::{Expectation, RuleTest};
+use crate::{Expectation, RuleTest, TestEvent};
 
-const TEST_KEYS: [&str; 3] = ["name", "events", "expect"];
-const EXPECT_KEYS: [&str; 5] = ["key", "count", "message", "first_event_at", "last_event_at"];
-const NAME_BYTES_MAX: usize = 200;
-const MESSAGE_BYTES_MAX: usize = 64 * 1024;
-
-/// The tests of a rule, or `None` if one of them cannot be read. `key_fields` is what the rule groups by.
-pub(crate) fn tests(reader: &mut Reader, node: Node, key_fields: &[&str]) -> Option<Vec<RuleTest>> {
-    let items = reader.list(node, "tests")?;
-    let read: Vec<_> = items.into_iter().map(|item| test(reader, item, key_fields)).collect();
+/// The tests of a rule and where the events of each stand, or `None` if one of them cannot be read. `key_fields` is what
+/// the rule groups by.
+pub(crate) fn tests(
+    reader: &mut Reader,
+    entry: Entry,
+    key_fields: &[&str],
+) -> Option<Vec<(RuleTest, Vec<Range<usize>>)>> {
+    let items = reader.list(entry)?;
+    let read: Vec<_> = items
+        .into_iter()
+        .map(|item| test(reader, item.node, key_fields))
+        .collect();
     read.into_iter().collect()
 }
 
-fn test(reader: &mut Reader, node: Node, key_fields: &[&str]) -> Option<RuleTest> {
-    let mut entries = reader.mapping(node, "a test", &TEST_KEYS)?;
-    let name = reader
-        .require(&mut entries, "name")
-        .and_then(|node| reader.text(node, "name", NAME_BYTES_MAX));
-    let events = reader
-        .require(&mut entries, "events")
-        .and_then(|node| events(reader, node));
-    let expect = reader
-        .require(&mut entries, "expect")
-        .and_then(|node| reader.list(node, "expect"));
-    let expect: Vec<_> = expect?
-        .into_iter()
-        .map(|node| expectation(reader, node, key_fields))
-        .collect();
-    Some(RuleTest {
+fn test(reader: &mut Reader, node: Node, key_fields: &[&str]) -> Option<(RuleTest, Vec<Range<usize>>)> {
+    let before = reader.errors.len();
+    let mut entries = reader.mapping(node, "a test", keys::TEST)?;
+    let name = entries.take("name").and_then(|entry| reader.text(entry));
+    let format = entries
+        .take("format")
+        .map_or(Some(Choice::Auto), |entry| format(reader, entry));
+    let (events, places) = entries
+        .take("events")
+        .and_then(|entry| events(reader, entry))
+        .unwrap_or_default();
+    let expected = entries.take("expect").and_then(|entry| reader.list(entry));
+    let mut expect = Vec::new();
+    for item in expected.unwrap_or_default() {
+        expect.extend(expectation(reader, item.node, key_fields));
+    }
+    let test = RuleTest {
         name: name?.value,
-        events: events?,
-        expect: expect.into_iter().collect::<Option<_>>()?,
-    })
+        format: format?,
+        events,
+        expect,
+    };
+    (reader.errors.len() == before).then_some((test, places))
 }
 
-fn events(reader: &mut Reader, node: Node) -> Option<Vec<Map<String, Value>>> {
-    let at = node.at.clone();
-    let items = reader.list(node, "events")?;
+fn format(reader: &mut Reader, entry: Entry) -> Option<Choice> {
+    let Given { value, at } = reader.text(entry)?;
+    let read = value
+        .parse()
+        .map_err(|error: UnknownFormat| Fault::new(at, error.to_string()));
+    reader.keep(read)
+}
+
+fn events(reader: &mut Reader, entry: Entry) -> Option<(Vec<TestEvent>, Vec<Range<usize>>)> {
+    let at = entry.node.at.clone();
+    let items = reader.list(entry)?;
     if items.is_empty() {
         reader.refuse(&Fault::new(at, "a test without events shows nothing"));
         return None;
     }
-    let read: Vec<_> = items.into_iter().map(|item| event(reader, item)).collect();
-    read.into_iter().collect()
+    let mut read = Vec::new();
+    for item in items {
+        let at = item.node.at.clone();
+        read.extend(event(reader, item).map(|event| (event, at)));
+    }
+    Some(read.into_iter().unzip())
 }
 
-fn event(reader: &mut Reader, node: Node) -> Option<Map<String, Value>> {
-    let Content::Mapping(entries) = node.content else {
-        let message = format!("an event is a mapping, not {}", node.described());
-        reader.refuse(&Fault::new(node.at, message));
-        return None;
-    };
+/// A line of a log, or an event in the canonical form.
+fn event(reader: &mut Reader, entry: Entry) -> Option<TestEvent> {
+    match entry.node.content {
+        Content::Text(_) => reader
+            .line(entry.node, "an event", keys::LOG_LINE_BYTES_MAX)
+            .map(|line| TestEvent::Line(line.value)),
+        Content::Mapping(entries) => fields(reader, entries).map(TestEvent::Fields),
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) => {
+            let message = format!(
+                "an event is a mapping or a line of a log, not {}",
+                entry.node.described()
+            );
+            reader.refuse(&Fault::new(entry.node.at, message));
+            None
+        }
+    }
+}
+
+fn fields(reader: &mut Reader, entries: Vec<(Given<String>, Node)>) -> Option<Map<String, Value>> {
     let places: Vec<_> = entries
         .iter()
         .map(|(key, node)| (key.at.clone(), node.at.clone()))
@@ -89,7 +122,7 @@ fn event(reader: &mut Reader, node: Node) -> Option<Map<String, Value>> {
 }
 
 /// An event with every key, to hold the events of a test against.
-fn full_event() -> Map<String, Value> {
+pub(super) fn full_event() -> Map<String, Value> {
     let full = json!({
         "schema_version": 1, "event_id": "", "time": "2026-01-01T00:00:00.000Z", "time_suspect": true,
         "ingest_time": "2026-01-01T00:00:00.000Z", "tenant": "", "service": "", "level": "info", "message": "",
@@ -105,23 +138,28 @@ fn full_event() -> Map<String, Value> {
 }
 
 fn expectation(reader: &mut Reader, node: Node, key_fields: &[&str]) -> Option<Expectation> {
-    let mut entries = reader.mapping(node, "an expected alert", &EXPECT_KEYS)?;
-    let before = reader.errors.len();
-    let key = entries.take("key").and_then(|node| key(reader, node, key_fields));
-    let count = entries.take("count").and_then(|node| count(reader, &node));
-    let message = entries
-        .take("message")
-        .and_then(|node| reader.text(node, "message", MESSAGE_BYTES_MAX));
-    let first_event_at = moment(reader, &mut entries, "first_event_at");
-    let last_event_at = moment(reader, &mut entries, "last_event_at");
-    let message = message.map(|given| given.value);
-    (reader.errors.len() == before).then_some(Expectation {
-        key,
-        count,
-        message,
-        first_event_at,
-        last_event_at,
+    let mut entries = reader.mapping(node, "an expected alert", keys::EXPECT)?;
+    Some(Expectation {
+        key: entries
+            .take("key")
+            .and_then(|entry| key(reader, entry.node, key_fields)),
+        count: entries.take("count").and_then(|entry| count(reader, &entry.node)),
+        message: entries
+            .take("message")
+            .and_then(|entry| reader.text(entry))
+            .map(|given| given.value),
+        first_event_at: moment(reader, &mut entries, "first_event_at"),
+        last_event_at: moment(reader, &mut entries, "last_event_at"),
+        events: entries.take("events").and_then(|entry| ids(reader, entry)),
     })
+}
+
+fn ids(reader: &mut Reader, entry: Entry) -> Option<Vec<String>> {
+    let items = reader.list(entry)?;
+    items
+        .into_iter()
+        .map(|item| reader.text(item).map(|given| given.value))
+        .collect()
 }
 
 fn key(reader: &mut Reader, node: Node, key_fields: &[&str]) -> Option<Map<String, Value>> {
@@ -156,8 +194,8 @@ fn count(reader: &mut Reader, node: &Node) -> Option<u64> {
 }
 
 fn moment(reader: &mut Reader, entries: &mut Entries, name: &str) -> Option<Timestamp> {
-    let node = entries.take(name)?;
-    let Given { value, at } = reader.text(node, name, NAME_BYTES_MAX)?;
+    let entry = entries.take(name)?;
+    let Given { value, at } = reader.text(entry)?;
     let read = Timestamp::parse(&value).ok_or_else(|| timestamp_fault(&value, at));
     reader.keep(read)
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Mode, Pattern};
+use crate::{Mode, Pattern, TestEvent};
 
 /// A rule file of which every line can be replaced.
 const RULE: &str = "\
@@ -47,11 +47,6 @@ fn errors(text: &str) -> Vec<String> {
     errors.iter().map(told).collect()
 }
 
-fn warnings(text: &str) -> Vec<String> {
-    let file = parse("r.yml", text).unwrap_or_else(|errors| panic!("{}", errors[0]));
-    file.warnings.iter().map(ToString::to_string).collect()
-}
-
 #[test]
 fn a_rule_has_the_defaults_of_its_window() {
     let rule = rule(RULE);
@@ -65,7 +60,10 @@ fn a_rule_has_the_defaults_of_its_window() {
         rule.timing.keep_alive.as_secs(),
     );
     assert_eq!((timing, rule.timing.timezone.as_str()), ((300, 3600, 300), "UTC"));
-    assert_eq!(rule.tests[0].events[0]["source_ip"], "203.0.113.9");
+    let [TestEvent::Fields(event)] = rule.tests[0].events.as_slice() else {
+        panic!("{:?}", rule.tests)
+    };
+    assert_eq!(event["source_ip"], "203.0.113.9");
     let join = self::rule(&with("query", "query: a | join (b) on user_id | within 24h"));
     assert_eq!(
         (join.timing.grace.as_secs(), join.timing.keep_alive.as_secs()),
@@ -275,25 +273,6 @@ fn the_events_of_a_test_are_canonical_events() {
 }
 
 #[test]
-fn likely_mistakes_are_warnings_and_stop_nothing() {
-    assert_eq!(warnings(RULE), [""; 0]);
-    let no_tests: String = RULE.lines().take(5).map(|line| format!("{line}\n")).collect();
-    let expected = "r.yml:1:5: warning: `brute_force` has no tests: nothing shows that it fires\n 1 | id: brute_force\n   |     ^^^^^^^^^^^";
-    assert_eq!(warnings(&no_tests), [expected]);
-    assert!(
-        warnings(&with("query", "query: severity:high"))[0]
-            .starts_with("r.yml:4:17: warning: this leaves out events worse")
-    );
-    assert!(warnings(&with("message", "message: fixed"))[0].contains("names nothing of the event"));
-    assert!(
-        warnings(&with("message", "message: from {source-ip}"))[0]
-            .starts_with("r.yml:5:16: warning: `source-ip` is read as")
-    );
-    assert!(warnings(&with("title", "title: T\ntimezone: UTC"))[0].contains("no effect"));
-    assert!(warnings(&with("query", "query: x | where hour = 5\ntimezone: Asia/Tokyo")).is_empty());
-}
-
-#[test]
 fn a_file_holds_one_rule_or_several_documents() {
     let second = RULE.replace("brute_force", "second").replace("5m", "6m");
     let file =
@@ -319,6 +298,22 @@ fn a_file_holds_one_rule_or_several_documents() {
         broken.len(),
         2,
         "a mistake in one document does not hide another's: {broken:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_text_is_refused_at_its_byte() {
+    let refused = |bytes: &[u8]| {
+        let errors = load([("r.yml", bytes)]).expect_err("it is no text");
+        let RuleError { place, message } = &errors[0];
+        format!("{}:{}: {message}", place.line, place.column)
+    };
+    let latin = b"id: a\ntitle: M\xfcller\n";
+    assert_eq!(refused(latin), "2:9: byte 14 of the file is not UTF-8");
+    let wide: Vec<u8> = "\u{feff}id: a".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(
+        refused(&wide),
+        "1:1: byte 0 of the file is not UTF-8: the file is in UTF-16, and rule files are in UTF-8"
     );
 }
 

@@ -10,7 +10,7 @@ use serde_saphyr::{Error, Spanned};
 use crate::error::{Fault, Given, Source, quoted};
 
 /// The largest rule file, in bytes.
-pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The deepest nesting; reading and dropping recurse.
 const DEPTH_MAX: usize = 32;
@@ -44,10 +44,7 @@ pub(crate) enum Content {
 /// The first thing that is not YAML, stands twice, or is too much. Of all the rest nothing can be said then.
 pub(crate) fn documents(source: Source) -> Result<Vec<Node>, Fault> {
     if source.text.len() > FILE_BYTES_MAX {
-        let message = format!(
-            "a rule file has at most {FILE_BYTES_MAX} bytes, this one {}",
-            source.text.len()
-        );
+        let message = format!("a rule file has at most {FILE_BYTES_MAX} bytes, and this one has more");
         return Err(Fault::new(0..1, message));
     }
     serde_saphyr::from_multiple_with_options(source.text, options()).map_err(|error: Error| {

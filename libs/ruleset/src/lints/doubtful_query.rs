@@ -1,0 +1,18 @@
+use super::{Lint, Subject};
+use crate::error::Fault;
+
+pub(super) struct DoubtfulQuery;
+
+impl Lint for DoubtfulQuery {
+    fn name(&self) -> &'static str {
+        "doubtful-query"
+    }
+
+    fn about(&self) -> &'static str {
+        "words that mean something else in other languages, such as `%` in a `like`, and here stand for themselves"
+    }
+
+    fn look(&self, subject: &Subject) -> Vec<Fault> {
+        subject.places.doubts.clone()
+    }
+}
