@@ -21,7 +21,7 @@ pub fn evaluate(rules: &RuleSet) {
         facts: 1,
     };
     let mut store = StateStore::open(NoImage);
-    let matcher = Matcher::new(rules);
+    let mut matcher = Matcher::new(rules);
     let mut correlator = Correlator::open(rules, sources, &store).expect("an empty store opens");
     let mut matched = Matched::default();
     for (offset, event) in (0..).zip(events()) {
@@ -29,7 +29,9 @@ pub fn evaluate(rules: &RuleSet) {
             topic: SourceTopic::from(event.tier()),
             partition: 0,
         };
-        matcher.evaluate(&event, Source { partition, offset }, event.time, &mut matched);
+        let source = Source { partition, offset };
+        let read = matcher.evaluate(&event.encode(), source, event.time, &mut matched);
+        read.expect("what was encoded is an event");
     }
     let at = |offset| Source {
         partition: SourcePartition {

@@ -143,6 +143,22 @@ impl Chains {
         read.readers.push(reader);
     }
 
+    /// Gives a slot to whatever a rule may read of an alert that is an event's: of a stateless rule, which has all that
+    /// the event has.
+    pub(crate) fn read_of_events(&self, slots: &mut Slots) {
+        for reader in self.read.values().flat_map(|read| &read.readers) {
+            let keys = reader.sides.iter().flat_map(|side| &side.key);
+            keys.chain(&reader.names).for_each(|name| {
+                slots.slot(name);
+            });
+        }
+        self.slots.names().for_each(|(_, name)| {
+            slots.slot(name);
+        });
+        slots.reads_tags |= self.slots.reads_tags;
+        slots.reads_texts |= self.slots.reads_texts;
+    }
+
     /// What the watermark of a rule is.
     pub(crate) fn reading(&self, rule: &Rule) -> Reading {
         self.timing.get(&rule.hash).copied().unwrap_or(Reading {
@@ -228,7 +244,8 @@ impl Reader {
     fn forward(&self, side: &ReadingSide, level: u8, opening: &Opening<'_>, source: Source, into: &mut Derived<'_>) {
         let tally = tally(&self.rule, into);
         tally.matched += 1;
-        let Some(key) = key_of(opening.tenant, &side.key, |name| opening.field(name)) else {
+        let values = side.key.iter().map(|name| opening.field(name));
+        let Some(key) = key_of(opening.tenant, values) else {
             tally.missing_key += 1;
             return;
         };

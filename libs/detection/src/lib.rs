@@ -1,30 +1,30 @@
 //! Match and correlate: facts in, decisions out.
 //!
-//! [`Matcher`] takes an event and says which stateless rules fire and which facts the stateful ones need. [`Correlator`]
+//! [`Matcher`] takes the bytes of an event and says which stateless rules fire and which facts the stateful ones need. [`Correlator`]
 //! takes facts and ticks in the order of one facts partition and says how the state changes and which alerts follow.
 //! Both are functions of what they are given: no clock, no randomness, no input or output. Equal records in equal
 //! order give equal bytes.
 
-mod absence;
 mod alert;
 mod case;
 mod chain;
 mod correlate;
 mod count;
+mod dispatch;
 mod episode;
+mod extract;
 mod held;
 mod join;
 mod kept;
 mod key_state;
 mod matching;
-mod new_value;
+mod metadata;
 mod opening;
 mod operand;
+#[cfg(test)]
+mod oracle;
 mod packed;
 mod predicate;
-mod proven;
-mod sequence;
-mod sightings;
 mod sources;
 mod subject;
 mod text;

@@ -1,21 +1,28 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Alert, AlertId, Event, Evidence, Fact, FactEntry, FieldValue, Key, SemanticHash, Source, Timestamp};
+use event::{Alert, AlertId, DecodeError, Evidence, Fact, FactEntry, FieldValue, Key, SemanticHash, Source, Timestamp};
 use jiff::tz::TimeZone;
 use ruleset::{Mode, Rule, RuleSet};
 
 use crate::alert;
 use crate::chain::{Chains, Derived};
+use crate::dispatch::{Candidates, Dispatch};
+use crate::extract::{Extractor, Reading};
 use crate::opening::{Of, Opening};
 use crate::packed::{Addressed, Facts};
 use crate::predicate::{Condition, Truth};
-use crate::subject::{Slots, Subject};
-use crate::watermark::effective_time;
+use crate::subject::{Slot, Slots, Subject};
 
 /// The first stage: which rules concern an event.
 pub struct Matcher {
     rules: Vec<Prepared>,
+    /// Of all rules, in their order.
+    sides: Vec<PreparedSide>,
+    extractor: Extractor,
+    dispatch: Dispatch,
+    candidates: Candidates,
     slots: Slots,
     chains: Chains,
     hash: SemanticHash,
@@ -24,16 +31,19 @@ pub struct Matcher {
 /// A rule with what is looked up once.
 struct Prepared {
     rule: Arc<Rule>,
-    sides: Vec<PreparedSide>,
-    /// The fields that the message reads, for facts to carry.
+    /// The fields that the message and the evaluation read, for facts to carry; sorted.
     names: Vec<String>,
+    /// Their slots.
+    values: Vec<Slot>,
 }
 
 /// One kind of event that a rule takes.
 struct PreparedSide {
+    /// The place of its rule among the rules.
+    rule: usize,
     number: u8,
     condition: Condition,
-    key: Vec<String>,
+    key: Vec<Slot>,
 }
 
 /// What a batch of events led to. Facts of one rule and key are packed into one.
@@ -70,12 +80,31 @@ impl Matched {
 impl Matcher {
     /// Evaluates the rules of `rules` that are not off.
     pub fn new(rules: &RuleSet) -> Self {
+        let on = || rules.rules().iter().filter(|rule| rule.mode != Mode::Off);
         let mut slots = Slots::default();
-        let on = rules.rules().iter().filter(|rule| rule.mode != Mode::Off);
+        let mut sides = Vec::new();
+        for (at, rule) in on().enumerate() {
+            let zone = TimeZone::get(&rule.timing.timezone).unwrap_or(TimeZone::UTC);
+            sides.extend(rule.pattern.sides().into_iter().map(|side| PreparedSide {
+                rule: at,
+                number: side.number,
+                condition: Condition::new(side.filter, &zone, &mut slots),
+                key: side.key.into_iter().map(|name| slots.slot(name)).collect(),
+            }));
+        }
+        let prepared = on().map(|rule| Prepared::new(Arc::clone(rule), &mut slots)).collect();
+        let filters = on().flat_map(|rule| rule.pattern.sides()).map(|side| side.filter);
+        let dispatch = Dispatch::new(filters, &mut slots);
+        let chains = Chains::new(rules);
+        chains.read_of_events(&mut slots);
         Self {
-            rules: on.cloned().map(|rule| Prepared::new(rule, &mut slots)).collect(),
+            rules: prepared,
+            sides,
+            extractor: Extractor::new(&mut slots),
+            dispatch,
+            candidates: Candidates::default(),
             slots,
-            chains: Chains::new(rules),
+            chains,
             hash: rules.hash(),
         }
     }
@@ -85,40 +114,51 @@ impl Matcher {
         self.hash
     }
 
-    /// Evaluates every rule on one event, which lies at `source` and arrived at `arrival`.
-    pub fn evaluate(&self, event: &Event, source: Source, arrival: Timestamp, into: &mut Matched) {
-        let time = effective_time(event.time, arrival);
-        let subject = Subject::of_event(event, time, &self.slots);
-        let mut number = 0;
-        for prepared in &self.rules {
-            for side in &prepared.sides {
-                if side.condition.ask(&subject) != Truth::Yes {
-                    continue;
-                }
-                if prepared.rule.is_stateful() {
-                    prepared.forward(event, side, source, time, into);
-                } else {
-                    prepared.fire(event, source, time, &self.chains, &mut number, into);
-                }
+    /// Evaluates the rules on the value of a record of `events.*`, which lies at `source` and arrived at `arrival`.
+    ///
+    /// # Errors
+    /// If it is not a canonical event; what no rule reads need only be JSON.
+    pub fn evaluate(
+        &mut self,
+        record: &[u8],
+        source: Source,
+        arrival: Timestamp,
+        into: &mut Matched,
+    ) -> Result<(), DecodeError> {
+        let reading = self.extractor.read(record, arrival)?;
+        self.dispatch.candidates(&reading.subject, &mut self.candidates);
+        let mut alerts = 0;
+        for side in self.candidates.iter().map(|number| &self.sides[number]) {
+            if side.condition.ask(&reading.subject) != Truth::Yes {
+                continue;
+            }
+            let prepared = &self.rules[side.rule];
+            if prepared.rule.is_stateful() {
+                prepared.forward(&reading, side, source, into);
+            } else {
+                let event = Of::Event(&reading.subject, &self.slots);
+                prepared.fire(&reading, event, source, &self.chains, &mut alerts, into);
             }
         }
+        Ok(())
     }
 }
 
 impl Prepared {
     fn new(rule: Arc<Rule>, slots: &mut Slots) -> Self {
-        let zone = TimeZone::get(&rule.timing.timezone).unwrap_or(TimeZone::UTC);
         let read = rule.message.fields().chain(rule.pattern.value_fields());
         let mut names: Vec<String> = read.map(str::to_owned).collect();
         names.sort();
         names.dedup();
-        let sides = rule.pattern.sides().into_iter().map(|side| PreparedSide {
-            number: side.number,
-            condition: Condition::new(side.filter, &zone, slots),
-            key: side.key.into_iter().map(str::to_owned).collect(),
-        });
-        let sides = sides.collect();
-        Self { rule, sides, names }
+        let values = names.iter().map(|name| slots.slot(name)).collect();
+        Self { rule, names, values }
+    }
+
+    /// The text of a field that the message names.
+    fn text(&self, subject: &Subject<'_>, name: &str) -> Option<String> {
+        let at = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+        let value = subject.value(self.values[at])?;
+        Some(value.as_text().into_owned())
     }
 
     fn tally<'a>(&self, into: &'a mut Matched) -> &'a mut RuleTally {
@@ -128,12 +168,13 @@ impl Prepared {
         into.tally.get_mut(&self.rule.id).expect("it was just inserted")
     }
 
-    /// A stateless rule: one alert per event, which never closes.
+    /// A stateless rule: one alert per event, which never closes; the rules that read it are asked at once. `number`
+    /// counts the alerts that the event opens.
     fn fire(
         &self,
-        event: &Event,
+        reading: &Reading<'_>,
+        event: Of<'_>,
         source: Source,
-        time: Timestamp,
         chains: &Chains,
         number: &mut u32,
         into: &mut Matched,
@@ -144,58 +185,58 @@ impl Prepared {
         if !is_told && !chains.is_read(rule) {
             return;
         }
-        let key = Key::new(&event.tenant, []);
-        let message = rule
-            .message
-            .render(|name| event.field(name).map(|value| value.as_text().into_owned()));
-        let alert_id = AlertId::new(&event.tenant, &rule.id, rule.hash, &key, &event.event_id, time);
+        let Reading { event_id, tenant, .. } = reading;
+        let time = reading.subject.time;
+        let key = Key::new(tenant, []);
+        let message = rule.message.render(|name| self.text(&reading.subject, name));
+        let alert_id = AlertId::new(tenant, &rule.id, rule.hash, &key, event_id, time);
         if is_told {
             let evidence = Evidence {
                 topic: source.partition.topic.name().to_owned(),
                 partition: source.partition.partition,
                 offset: source.offset,
-                event_id: event.event_id.clone(),
+                event_id: event_id.clone().into_owned(),
                 time,
-                weight: event.repeat,
+                weight: reading.repeat,
             };
-            let alert = alert::of_event(rule, &event.tenant, alert_id, message.clone(), evidence);
-            into.alerts.push(alert);
+            into.alerts
+                .push(alert::of_event(rule, tenant, alert_id, message.clone(), evidence));
         }
         let opening = Opening {
             rule,
-            tenant: &event.tenant,
+            tenant,
             id: alert_id.to_string(),
             message: &message,
             time,
-            of: Of::Event(event),
+            of: event,
         };
-        chains.feed(
-            &opening,
-            &mut Derived {
-                facts: &mut into.facts,
-                alerts: &mut into.alerts,
-                tally: &mut into.tally,
-                at: source,
-                number,
-            },
-        );
+        let mut derived = Derived {
+            facts: &mut into.facts,
+            alerts: &mut into.alerts,
+            tally: &mut into.tally,
+            at: source,
+            number,
+        };
+        chains.feed(&opening, &mut derived);
     }
 
     /// A stateful rule: what it needs of the event, under the key it groups by.
-    fn forward(&self, event: &Event, side: &PreparedSide, source: Source, time: Timestamp, into: &mut Matched) {
+    fn forward(&self, reading: &Reading<'_>, side: &PreparedSide, source: Source, into: &mut Matched) {
+        let subject = &reading.subject;
         let tally = self.tally(into);
         tally.matched += 1;
-        let Some(key) = key_of(&event.tenant, &side.key, |name| event.field(name)) else {
+        let values = side.key.iter().map(|slot| subject.value(*slot).cloned());
+        let Some(key) = key_of(&reading.tenant, values) else {
             tally.missing_key += 1;
             return;
         };
-        let value = |name: &String| event.field(name).map(event::FieldValue::into_owned);
+        let value = |slot: &Slot| subject.value(*slot).cloned().map(FieldValue::into_owned);
         let entry = FactEntry {
-            time,
+            time: subject.time,
             source,
-            event_id: event.event_id.clone(),
-            weight: event.repeat,
-            values: self.names.iter().map(value).collect(),
+            event_id: reading.event_id.clone().into_owned(),
+            weight: reading.repeat,
+            values: self.values.iter().map(value).collect(),
         };
         let to = Addressed {
             rule: self.rule.hash,
@@ -208,18 +249,14 @@ impl Prepared {
     }
 }
 
-/// The key of the group fields; `None` if one of them has no value. An empty value is none, and so is a list.
-pub(crate) fn key_of<'a>(
-    tenant: &str,
-    names: &[String],
-    field: impl Fn(&str) -> Option<FieldValue<'a>>,
-) -> Option<Key> {
-    let value = |name: &String| {
-        let value = field(name)?;
-        let is_one = !matches!(value, FieldValue::List(_));
-        let text = is_one.then(|| value.as_text().into_owned());
-        text.filter(|text| !text.is_empty())
+/// The key of these values of the group fields; `None` if one of them is not there. An empty value is none, and so is a
+/// list.
+pub(crate) fn key_of<'a>(tenant: &str, values: impl Iterator<Item = Option<FieldValue<'a>>>) -> Option<Key> {
+    let text = |value: Option<FieldValue<'a>>| match value? {
+        FieldValue::List(_) => None,
+        FieldValue::Text(text) => Some(text).filter(|text| !text.is_empty()),
+        value @ (FieldValue::Bool(_) | FieldValue::Integer(_) | FieldValue::Float(_)) => Some(value.to_string().into()),
     };
-    let values: Option<Vec<String>> = names.iter().map(value).collect();
-    Some(Key::new(tenant, values?.iter().map(String::as_str)))
+    let texts: Option<Vec<Cow<'a, str>>> = values.map(text).collect();
+    Some(Key::new(tenant, texts?.iter().map(|text| &**text)))
 }

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
-use event::{AlertId, Event, FieldValue, Key, Timestamp};
+use event::{AlertId, FieldValue, Key, Timestamp};
 use ruleset::Rule;
 
-use crate::subject::{Slots, Subject, texts_of};
+use crate::subject::{Slots, Subject};
 
 /// An alert that opens, as an event for the rules that read it.
 pub(crate) struct Opening<'a> {
@@ -22,7 +22,7 @@ pub(crate) enum Of<'a> {
     /// The fields that the rule groups by.
     Key(&'a Key),
     /// All that the one event has on which a stateless rule alerts.
-    Event(&'a Event),
+    Event(&'a Subject<'a>, &'a Slots),
     /// The same, where that event is an alert itself.
     Alert(&'a Opening<'a>),
 }
@@ -55,7 +55,7 @@ impl<'a> Opening<'a> {
                     let at = names.iter().position(|known| bare(known) == bare(name))?;
                     key.values().nth(at).map(FieldValue::from)
                 }
-                Of::Event(event) => event.field(name),
+                Of::Event(event, slots) => event.value(slots.known(name)?).cloned(),
                 Of::Alert(alert) => alert.field(name),
             },
         }
@@ -75,7 +75,7 @@ impl<'a> Opening<'a> {
     fn tags(&self) -> Vec<Cow<'_, str>> {
         match &self.of {
             Of::Key(_) => Vec::new(),
-            Of::Event(event) => event.tags.iter().map(|tag| tag.as_str().into()).collect(),
+            Of::Event(event, _) => event.tags.clone(),
             Of::Alert(alert) => alert.tags(),
         }
     }
@@ -85,7 +85,7 @@ impl<'a> Opening<'a> {
         let mut texts: Vec<_> = own.iter().filter_map(|name| self.field(name)).collect();
         match &self.of {
             Of::Key(key) => texts.extend(key.values().map(FieldValue::from)),
-            Of::Event(event) => texts.extend(texts_of(event)),
+            Of::Event(event, _) => texts.extend(event.texts.iter().cloned()),
             Of::Alert(alert) => texts.extend(alert.texts()),
         }
         texts

@@ -53,6 +53,9 @@ pub(crate) enum Check {
     Calendar(TimeZone, CalendarPart, Comparison, i64),
 }
 
+/// The service of every event that says what happened.
+pub(crate) const IMPLIED_SERVICE: &str = "security";
+
 /// The service in either place, and for `security` any event that says what happened: sshd's failures are the guide's.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -241,7 +244,7 @@ fn part_of(local: DateTime, part: CalendarPart) -> i64 {
 impl Service {
     fn new(pattern: &TextPattern, slots: &mut Slots) -> Self {
         let matcher = TextMatcher::new(pattern);
-        let is_implied = matcher.fits("security");
+        let is_implied = matcher.fits(IMPLIED_SERVICE);
         Self {
             matcher,
             places: ["service", "metadata.service"].map(|name| slots.slot(name)),

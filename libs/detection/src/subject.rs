@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use event::{Event, FieldValue, Timestamp};
-use serde_json::Value;
+use event::{FieldValue, Timestamp};
 
 /// The place of a field among those that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Slot(usize);
+pub(crate) struct Slot(pub(crate) usize);
 
 /// The names of the fields that some rule reads, and what else some rule reads.
 #[derive(Debug, Default)]
@@ -51,6 +50,24 @@ impl Slots {
         slot
     }
 
+    /// The slot of `name`, if it has one.
+    pub(crate) fn known(&self, name: &str) -> Option<Slot> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The slots in order, and their names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (Slot, &str)> {
+        self.names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (Slot(at), name.as_str()))
+    }
+
+    /// Whether a few values of this field are those of almost all events.
+    pub(crate) fn is_common(&self, slot: Slot) -> bool {
+        ["level", "service", "severity", "tenant"].contains(&self.names[slot.0].as_str())
+    }
+
     /// The value of every slot, by its name.
     pub(crate) fn fill<'a>(&self, value: impl Fn(&str) -> Option<FieldValue<'a>>) -> Vec<Option<FieldValue<'a>>> {
         self.names.iter().map(|name| value(name)).collect()
@@ -58,66 +75,8 @@ impl Slots {
 }
 
 impl<'a> Subject<'a> {
-    /// What `event` says of what is read.
-    pub(crate) fn of_event(event: &'a Event, time: Timestamp, slots: &Slots) -> Self {
-        let tags = if slots.reads_tags { event.tags.as_slice() } else { &[] };
-        Self {
-            time,
-            values: slots.fill(|name| event.field(name)),
-            tags: tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect(),
-            texts: if slots.reads_texts { texts_of(event) } else { Vec::new() },
-            alert_of: None,
-        }
-    }
-
     /// The value in `slot`.
     pub(crate) fn value(&self, slot: Slot) -> Option<&FieldValue<'a>> {
         self.values.get(slot.0)?.as_ref()
-    }
-}
-
-/// Every text of an event: the canonical fields that are text, and all text within metadata. Neither names nor
-/// numbers, nor when it happened.
-pub(crate) fn texts_of(event: &Event) -> Vec<FieldValue<'_>> {
-    let canonical = TEXT_FIELDS.iter().filter_map(|name| event.field(name).filter(is_text));
-    let mut texts: Vec<_> = canonical.collect();
-    event.metadata.values().for_each(|value| push_texts(value, &mut texts));
-    texts
-}
-
-/// The canonical fields that are text.
-const TEXT_FIELDS: [&str; 20] = [
-    "event_id",
-    "tenant",
-    "service",
-    "level",
-    "message",
-    "security_event",
-    "severity",
-    "user_id",
-    "user_email",
-    "user_role",
-    "session_id",
-    "source_ip",
-    "user_agent",
-    "action",
-    "resource_type",
-    "resource_id",
-    "error_message",
-    "trace_id",
-    "span_id",
-    "format",
-];
-
-fn is_text(value: &FieldValue<'_>) -> bool {
-    matches!(value, FieldValue::Text(_))
-}
-
-fn push_texts<'a>(value: &'a Value, texts: &mut Vec<FieldValue<'a>>) {
-    match value {
-        Value::String(text) => texts.push(text.as_str().into()),
-        Value::Array(elements) => elements.iter().for_each(|element| push_texts(element, texts)),
-        Value::Object(fields) => fields.values().for_each(|value| push_texts(value, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use broker::{Assignment, Effects, Error, Happened, Offset, Output, Reader, Record, Stage, Stopwatch, TopicPartition};
 use detection::{Matched, Matcher, Progress};
-use event::{Event, Source, SourcePartition, SourceTopic, Tick, topic};
+use event::{Source, SourcePartition, SourceTopic, Tick, topic};
 use ruleset::RuleSet;
 
 use crate::facts::{records_of, tick_records};
@@ -68,15 +68,13 @@ impl MatchStage {
             task.tally.derived += 1;
             return;
         }
-        match Event::decode(record.value.as_deref().unwrap_or_default()) {
-            Ok(event) => {
-                let source = Source {
-                    partition: task.source,
-                    offset: record.offset,
-                };
-                self.matcher.evaluate(&event, source, record.timestamp, matched);
-                task.tally.evaluated += 1;
-            }
+        let value = record.value.as_deref().unwrap_or_default();
+        let source = Source {
+            partition: task.source,
+            offset: record.offset,
+        };
+        match self.matcher.evaluate(value, source, record.timestamp, matched) {
+            Ok(()) => task.tally.evaluated += 1,
             Err(error) => {
                 effects
                     .outputs

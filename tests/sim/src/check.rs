@@ -61,10 +61,11 @@ fn events(world: &World) -> Result<Vec<(Event, Source, event::Timestamp)>, Strin
 
 /// Exactly once through match: the facts in the log are the facts of the events in the log, as a multiset.
 fn facts_are_those_of_the_events(world: &World) -> Checked {
-    let matcher = Matcher::new(&world.rules);
+    let mut matcher = Matcher::new(&world.rules);
     let mut expected = Matched::default();
     for (event, source, arrival) in events(world)? {
-        matcher.evaluate(&event, source, arrival, &mut expected);
+        let read = matcher.evaluate(&event.encode(), source, arrival, &mut expected);
+        read.map_err(|error| error.to_string())?;
     }
     let flat = |fact: &event::Fact| -> Vec<String> {
         fact.entries

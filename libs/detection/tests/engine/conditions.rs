@@ -228,7 +228,10 @@ fn fires(condition: &Predicate, event: &Event, timezone: &str, arrival: i64) -> 
         timezone.clone_into(&mut timing.timezone)
     });
     let mut matched = Matched::default();
-    Matcher::new(&RuleSet::new([rule])).evaluate(event, PLACE, time(arrival), &mut matched);
+    let mut matcher = Matcher::new(&RuleSet::new([rule]));
+    matcher
+        .evaluate(&event.encode(), PLACE, time(arrival), &mut matched)
+        .unwrap();
     assert!(matched.alerts.len() <= 1, "one event is one alert");
     matched.alerts.len() == 1
 }

@@ -206,7 +206,8 @@ impl Engine {
     pub(crate) fn batch(&mut self, batch: &[Sent]) {
         let mut matched = Matched::default();
         for Sent { event, source, arrival } in batch {
-            self.matcher.evaluate(event, *source, *arrival, &mut matched);
+            let record = event.encode();
+            self.matcher.evaluate(&record, *source, *arrival, &mut matched).unwrap();
         }
         self.count(&matched.tally);
         let records: Vec<_> = matched

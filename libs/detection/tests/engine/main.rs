@@ -1,7 +1,6 @@
 //! The engine through its public interface: events in, alerts out, as the detector's two stages use it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod absences;
 mod conditions;
 mod counting;
 mod driver;
@@ -10,11 +9,8 @@ mod extremes;
 mod joins;
 mod lateness;
 mod limits;
-mod new_values;
 mod probes;
 mod properties;
 mod reference;
-mod sequences;
 mod stateless;
-mod typed;
 mod watermarks;
