@@ -77,13 +77,13 @@ fn bare_span(cursor: &mut Cursor, stage: &dyn Stage, bounds: &Bounds) -> Result<
     duration(written, &at, bounds)
 }
 
-/// `within W` at the end of another stage, if it stands there.
-fn inner_within(cursor: &mut Cursor, draft: &mut Draft) -> Result<(), Fault> {
+/// `within W` at the end of another stage, or that end, where `expected` could stand as well.
+fn inner_within(cursor: &mut Cursor, draft: &mut Draft, expected: &str) -> Result<(), Fault> {
     let at = cursor.here();
     if cursor.keyword("within") {
-        within::Within.parse(cursor, at, draft)?;
+        return within::Within.parse(cursor, at, draft);
     }
-    Ok(())
+    cursor.finish(expected)
 }
 
 /// What follows the word of a stage that computes something of a field: `(field) > 5`.

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use super::token::{Token, TokenKind};
 use crate::Comparison;
-use crate::error::{Fault, quoted};
+use crate::error::{Fault, nearest, quoted};
 
 /// Reads the tokens of one part of a query, left to right.
 pub(crate) struct Cursor<'t, 'n> {
@@ -187,7 +187,7 @@ impl<'t, 'n> Cursor<'t, 'n> {
     pub(crate) fn expected(&self, expected: &str) -> Fault {
         let message = match self.peek() {
             None => format!("expected {expected}"),
-            Some(kind) => format!("expected {expected}, found {}{}", described(kind), hint(kind)),
+            Some(kind) => format!("expected {expected}, found {}{}", described(kind), hint(kind, expected)),
         };
         Fault::new(self.here(), message)
     }
@@ -207,16 +207,21 @@ fn described(kind: &TokenKind) -> String {
     }
 }
 
-fn hint(kind: &TokenKind) -> &'static str {
+/// What may have been meant.
+fn hint(kind: &TokenKind, expected: &str) -> String {
     match kind {
+        TokenKind::Word(word) => {
+            let shown = expected.split('`').skip(1).step_by(2);
+            let words = shown.filter_map(|shown| shown.split(' ').next());
+            match nearest(word, words.filter(|known| known.chars().all(char::is_alphabetic))) {
+                Some(known) => format!(": did you mean `{known}`?"),
+                None => String::new(),
+            }
+        }
         TokenKind::Compare(_) | TokenKind::Tilde | TokenKind::NotTilde => {
             ": comparisons go in a stage, `| where field = value`; a value with such a sign in it goes in quotes"
+                .to_owned()
         }
-        TokenKind::Word(_)
-        | TokenKind::Phrase(_)
-        | TokenKind::Open
-        | TokenKind::Close
-        | TokenKind::Comma
-        | TokenKind::Pipe => "",
+        TokenKind::Phrase(_) | TokenKind::Open | TokenKind::Close | TokenKind::Comma | TokenKind::Pipe => String::new(),
     }
 }

@@ -21,8 +21,15 @@ pub(crate) fn value(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault>
     if cursor.is_at_keyword() {
         return Err(cursor.expected(&expected));
     }
-    let text = cursor.text(&expected)?;
-    written_value(cursor, name, text)
+    let value = cursor.text(&expected)?;
+    if !value.is_quoted && regex_length(value.text) == Some(value.text.len()) {
+        let message = format!(
+            "a regular expression stands right behind its colon, as `{name}:/…/`; in quotes this is the text {}",
+            quoted(value.text)
+        );
+        return Err(Fault::new(value.at, message));
+    }
+    written_value(cursor, name, value)
 }
 
 /// The value that begins with this text.

@@ -30,7 +30,7 @@ impl Stage for Join {
             return Err(cursor.expected("`before`, `after`, `then` or `on` after the parentheses"));
         }
         let on = pairs(cursor, "the join")?;
-        inner_within(cursor, draft)?;
+        inner_within(cursor, draft, "`,`, `within` or `|`")?;
         draft.relate(Relation::Join { right, order, on }, at)
     }
 }

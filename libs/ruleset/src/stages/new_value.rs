@@ -34,7 +34,7 @@ impl Stage for NewValue {
             );
             return Err(Fault::new(name_at, message));
         }
-        inner_within(cursor, draft)?;
+        inner_within(cursor, draft, "`by`, `within` or `|`")?;
         draft.relate(Relation::NewValue { field, group_by }, at)
     }
 }

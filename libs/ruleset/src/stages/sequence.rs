@@ -53,7 +53,7 @@ impl Stage for Sequence {
             steps: steps.collect(),
             is_ordered,
         };
-        inner_within(cursor, draft)?;
+        inner_within(cursor, draft, "`then`, `and`, `by`, `within` or `|`")?;
         draft.relate(relation, at)
     }
 }

@@ -33,7 +33,7 @@ impl Stage for Without {
         } else {
             Vec::new()
         };
-        inner_within(cursor, draft)?;
+        inner_within(cursor, draft, "`before`, `after`, `around`, `on`, `within` or `|`")?;
         draft.relate(Relation::Without { right, order, on }, at)
     }
 }
