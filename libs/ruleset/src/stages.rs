@@ -133,16 +133,113 @@ mod tests {
         assert_eq!(files, listed);
     }
 
-    #[test]
-    fn every_stage_is_documented_as_it_is_told_in_messages() {
+    fn documentation() -> String {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md");
-        let text = std::fs::read_to_string(path).expect("the documentation is there");
+        std::fs::read_to_string(path).expect("the documentation is there")
+    }
+
+    /// The lines of the examples, which `tests/guide.rs` loads.
+    fn examples(text: &str) -> Vec<&str> {
+        let blocks = text.split("```query\n").skip(1);
+        let inside = blocks.map(|block| block.split("```").next().unwrap_or_default());
+        inside.flat_map(str::lines).collect()
+    }
+
+    #[test]
+    fn the_table_of_stages_is_the_list_as_it_is_told_in_messages() {
+        let text = documentation();
+        let table = text
+            .split("| stage | what it does |\n|---|---|\n")
+            .nth(1)
+            .expect("there is one");
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let documented: Vec<String> = rows
+            .map(|row| {
+                let usage = row.trim_start_matches("| `").split("` | ").next().unwrap_or_default();
+                usage.replace("\\|", "|")
+            })
+            .collect();
+        assert_eq!(documented, STAGES.map(Stage::usage));
+    }
+
+    #[test]
+    fn every_stage_and_every_operator_has_an_example() {
+        let text = documentation();
+        let examples = examples(&text);
+        let parts: Vec<&str> = examples.iter().flat_map(|line| line.split(" | ")).collect();
         for stage in STAGES {
+            let found = parts.iter().any(|part| part.starts_with(stage.spelled()));
+            assert!(found, "{} has no example", stage.spelled());
+        }
+        let wheres: Vec<&str> = parts
+            .iter()
+            .copied()
+            .filter(|part| part.starts_with("where "))
+            .collect();
+        let operators = [
+            " = ",
+            " != ",
+            " < ",
+            " <= ",
+            " > ",
+            " >= ",
+            " ~ ",
+            " !~ ",
+            " in (",
+            " not in (",
+            " like ",
+            " exists",
+            " not exists",
+            " field(",
+            "hour",
+            "weekday",
+            " in timezone ",
+            " AND ",
+            " OR ",
+            "NOT ",
+        ];
+        for operator in operators {
             assert!(
-                text.contains(&format!("| `{}` |", stage.usage().replace('|', "\\|"))),
-                "{}",
-                stage.usage()
+                wheres.iter().any(|part| part.contains(operator)),
+                "{operator} has no example"
             );
+        }
+        let filters: Vec<&str> = examples
+            .iter()
+            .map(|line| line.split(" | ").next().unwrap_or_default())
+            .collect();
+        let values = [
+            ":\"", ":*", "*", "?", ":(", ", ", " OR ", " AND ", "NOT ", ":[", ":{", " TO *]", ":>=", "/8", "::/32",
+            ":/^", "alert:", "service:",
+        ];
+        for value in values {
+            assert!(
+                filters.iter().any(|part| part.contains(value)),
+                "{value} has no example"
+            );
+        }
+        let computed = |sign: &str| {
+            parts
+                .iter()
+                .any(|part| !part.starts_with("where") && part.contains(sign))
+        };
+        for sign in [" > ", " >= ", " < ", " <= ", " = ", " != "] {
+            assert!(computed(sign), "no computation with{sign}has an example");
+        }
+        let forms = [
+            " tumbling",
+            " every ",
+            ") before on ",
+            ") after on ",
+            ") then on ",
+            ") around ",
+            ") then (",
+            ") and (",
+            " on target_id = user_id ",
+            " by target_id = user_id = user_id ",
+        ];
+        for form in forms {
+            assert!(examples.iter().any(|line| line.contains(form)), "{form} has no example");
         }
     }
 

@@ -42,6 +42,64 @@ const GUIDE: [(&str, &str, &str); 6] = [
     ),
 ];
 
+/// A rule for every pattern, window, aggregate and test that the guide's rules do not have.
+const PATTERNS: [(&str, &str); 18] = [
+    (
+        "absence",
+        "a | without (b | where c exists) on k = l, m within 10m | grace 5m",
+    ),
+    ("absence_around", "a | without (b) around within 1h"),
+    ("absence_before", "a | without (b) before on k within 1h | suppress 2h"),
+    (
+        "aggregate_average",
+        "a | session gap 30m max 24h | group by k | avg(f) < -1.5",
+    ),
+    (
+        "aggregate_count",
+        "a | window 5m | group by k | count != 3 | lateness 1m",
+    ),
+    (
+        "aggregate_distinct",
+        "a | window 10m every 1m | count_distinct(f, g) >= 5",
+    ),
+    ("aggregate_maximum", "a | window 1h | group by k, l | max(f) > 10"),
+    (
+        "aggregate_minimum",
+        "a | window 1h | group by k | min(metadata.f) <= 0.5",
+    ),
+    (
+        "aggregate_percentile",
+        "a | window 1h tumbling | group by k | percentile(f, 99.9) >= 500",
+    ),
+    (
+        "aggregate_sum",
+        "a | window 1d tumbling | group by k | sum(f) > 1000000 | every_match",
+    ),
+    ("alerts", "alert:guide_brute_force | group by source_ip | suppress 1h"),
+    ("new_value", "a | new value of f by k, l within 30d"),
+    ("sequence_any_order", "sequence (a) and (b) and (c) by k | within 1h"),
+    (
+        "sequence_ordered",
+        "x | sequence (a | count >= 5) then (b | where c = 1) by k = l, m within 1h | keep_alive 2h",
+    ),
+    (
+        "suppressed_count",
+        "a | window 5m | group by k | count > 10 | suppress 4h",
+    ),
+    (
+        "values",
+        "a:[1 TO 5} AND b:(c*, 10.0.0.0/8) AND d:/e+/ AND f:* | where g != field(h) AND i in (2001:db8::/32, j) AND k !~ \"l\"",
+    ),
+    (
+        "zone_of_its_own",
+        "a | where hour in timezone Europe/Berlin >= 22 AND weekday in timezone Asia/Tokyo = sun",
+    ),
+    (
+        "zone_of_the_rule",
+        "a | where hour >= 22 OR weekday in timezone Asia/Tokyo = sun",
+    ),
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -126,13 +184,27 @@ fn the_schema_that_is_shipped_is_that_of_the_code() {
 /// rule. `GOLDEN=write` writes the file.
 #[test]
 fn the_meanings_of_the_guide_have_not_drifted() {
-    let written: Vec<_> = loaded().rule_set.rules().iter().map(|rule| in_full(rule)).collect();
+    let of_guide = loaded();
+    let of_patterns: Vec<_> = PATTERNS.iter().map(|(id, query)| alone(id, query)).collect();
+    let rules = of_guide.rule_set.rules().iter().map(AsRef::as_ref).chain(&of_patterns);
+    let written: Vec<_> = rules.map(in_full).collect();
     let written = written.join("\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/meanings.txt");
     if std::env::var_os("GOLDEN").is_some_and(|how| how == "write") {
         std::fs::write(&path, &written).expect("the golden file can be written");
     }
     assert_eq!(read(&path), written);
+}
+
+/// The rule of a query, without the guide's.
+fn alone(id: &str, query: &str) -> Rule {
+    let text = rule_of(id, query);
+    let mut file = ruleset::parse(id, &text).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    file.rules.remove(0)
+}
+
+fn rule_of(id: &str, query: &str) -> String {
+    format!("id: {id}\ntitle: Example\nseverity: low\nmessage: \"{{user_id}}\"\nquery: |\n  {query}\n")
 }
 
 fn in_full(rule: &Rule) -> String {
@@ -160,8 +232,7 @@ fn every_example_of_the_documentation_loads() {
         "the examples are not found"
     );
     for query in queries {
-        let rule =
-            format!("id: example\ntitle: Example\nseverity: low\nmessage: \"{{user_id}}\"\nquery: |\n  {query}\n");
+        let rule = rule_of("example", &query);
         // Beside the guide's, whose alerts some examples read.
         let mut files = guide();
         files.push(("example".to_owned(), rule));
