@@ -162,6 +162,13 @@ mod tests {
         assert_eq!(documented, STAGES.map(Stage::usage));
     }
 
+    /// Fails unless one of the texts has each of the pieces.
+    fn check_examples(texts: &[&str], pieces: &[&str]) {
+        for piece in pieces {
+            assert!(texts.iter().any(|text| text.contains(piece)), "{piece} has no example");
+        }
+    }
+
     #[test]
     fn every_stage_and_every_operator_has_an_example() {
         let text = documentation();
@@ -171,76 +178,61 @@ mod tests {
             let found = parts.iter().any(|part| part.starts_with(stage.spelled()));
             assert!(found, "{} has no example", stage.spelled());
         }
-        let wheres: Vec<&str> = parts
-            .iter()
-            .copied()
-            .filter(|part| part.starts_with("where "))
-            .collect();
-        let operators = [
-            " = ",
-            " != ",
-            " < ",
-            " <= ",
-            " > ",
-            " >= ",
-            " ~ ",
-            " !~ ",
-            " in (",
-            " not in (",
-            " like ",
-            " exists",
-            " not exists",
-            " field(",
-            "hour",
-            "weekday",
-            " in timezone ",
-            " AND ",
-            " OR ",
-            "NOT ",
-        ];
-        for operator in operators {
-            assert!(
-                wheres.iter().any(|part| part.contains(operator)),
-                "{operator} has no example"
-            );
-        }
+        let (wheres, others): (Vec<&str>, Vec<&str>) = parts.iter().partition(|part| part.starts_with("where "));
+        let comparisons = [" = ", " != ", " < ", " <= ", " > ", " >= "];
+        check_examples(&wheres, &comparisons);
+        check_examples(&others, &comparisons);
+        check_examples(
+            &wheres,
+            &[
+                " ~ ",
+                " !~ ",
+                " in (",
+                " not in (",
+                " like ",
+                " exists",
+                " not exists",
+                " field(",
+            ],
+        );
+        check_examples(&wheres, &["hour", "weekday", " in timezone ", " AND ", " OR ", "NOT "]);
+    }
+
+    #[test]
+    fn every_form_of_a_value_and_of_a_stage_has_an_example() {
+        let text = documentation();
+        let examples = examples(&text);
         let filters: Vec<&str> = examples
             .iter()
             .map(|line| line.split(" | ").next().unwrap_or_default())
             .collect();
-        let values = [
-            ":\"", ":*", "*", "?", ":(", ", ", " OR ", " AND ", "NOT ", ":[", ":{", " TO *]", ":>=", "/8", "::/32",
-            ":/^", "alert:", "service:",
-        ];
-        for value in values {
-            assert!(
-                filters.iter().any(|part| part.contains(value)),
-                "{value} has no example"
-            );
-        }
-        let computed = |sign: &str| {
-            parts
-                .iter()
-                .any(|part| !part.starts_with("where") && part.contains(sign))
-        };
-        for sign in [" > ", " >= ", " < ", " <= ", " = ", " != "] {
-            assert!(computed(sign), "no computation with{sign}has an example");
-        }
-        let forms = [
-            " tumbling",
-            " every ",
-            ") before on ",
-            ") after on ",
-            ") then on ",
-            ") around ",
-            ") then (",
-            ") and (",
-            " on target_id = user_id ",
-            " by target_id = user_id = user_id ",
-        ];
-        for form in forms {
-            assert!(examples.iter().any(|line| line.contains(form)), "{form} has no example");
-        }
+        check_examples(
+            &filters,
+            &[
+                ":\"", ":*", "*", "?", ":(", ", ", " OR ", " AND ", "NOT ", "alert:", "service:",
+            ],
+        );
+        check_examples(&filters, &[":[", ":{", " TO *]", ":>=", "/8", "::/32", ":/^"]);
+        check_examples(
+            &examples,
+            &[
+                " tumbling",
+                " every ",
+                ") before on ",
+                ") after on ",
+                ") then on ",
+                ") around ",
+            ],
+        );
+        check_examples(
+            &examples,
+            &[
+                ") then (",
+                ") and (",
+                " on target_id = user_id ",
+                " by target_id = user_id = user_id ",
+            ],
+        );
     }
 
     #[test]

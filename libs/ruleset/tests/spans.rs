@@ -78,6 +78,15 @@ fn a_suppression_that_ends_before_the_episode_does_is_refused() {
             errors[0]
         );
     }
+    let errors = parse(
+        "a.yml",
+        &file("a | window 5m | count > 1 | every_match", "suppression: 1h\n"),
+    );
+    assert!(
+        errors.expect_err("they contradict")[0]
+            .message
+            .contains("none can be suppressed")
+    );
     let file = file("a | window 2h | count > 1 | suppress 1h", "keep_alive: 5m\n");
     assert!(parse("a.yml", &file).is_ok(), "the file may make it shorter");
 }

@@ -262,6 +262,11 @@ fn timing(
     {
         let message = "`suppress` is not longer than `keep_alive`, so it says nothing";
         reader.refuse(&Fault::new(given.at.clone(), message));
+    } else if let Some(given) = &suppress
+        && keep_alive.is_zero()
+    {
+        let message = "`every_match` in the query makes each match an alert of its own: none can be suppressed";
+        reader.refuse(&Fault::new(given.at.clone(), message));
     }
     let (timezone, zone_at) = zone.map(|zone| (zone.value, zone.at)).unzip();
     let timing = Timing {
