@@ -14,6 +14,7 @@ mod predicate;
 mod query;
 mod rule;
 mod rule_file;
+mod sigma;
 mod stages;
 mod test_case;
 mod text_pattern;

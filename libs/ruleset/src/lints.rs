@@ -40,6 +40,9 @@ pub(crate) const LINTS: [&dyn Lint; 9] = [
     &audit_event_incomplete::AuditEventIncomplete,
 ];
 
+/// Of what the reader of a query or of a Sigma document found doubtful.
+pub(crate) const DOUBTFUL_QUERY: &str = "doubtful-query";
+
 /// Of a `lint_off` that turns off what finds nothing. It cannot be turned off itself.
 const UNUSED: &str = "unused-lint-off";
 

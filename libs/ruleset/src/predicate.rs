@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::TextPattern;
 
@@ -120,6 +120,40 @@ pub enum Literal {
 /// A compiled regular expression, equal to another if it was written the same.
 #[derive(Clone, Debug)]
 pub struct RegexPattern(pub Regex);
+
+impl RegexPattern {
+    /// The longest, in bytes.
+    const BYTES_MAX: usize = 4096;
+    /// The compiled size, in bytes, of an expression and of its lazy automaton.
+    const SIZE_MAX: usize = 1024 * 1024;
+    const NEST_MAX: u32 = 50;
+
+    /// Compiles what a rule says, within bounds.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn compile(written: &str) -> Result<Self, String> {
+        if written.len() > Self::BYTES_MAX {
+            return Err(format!("a regular expression has at most {} bytes", Self::BYTES_MAX));
+        }
+        let compiled = RegexBuilder::new(written)
+            .size_limit(Self::SIZE_MAX)
+            .dfa_size_limit(Self::SIZE_MAX)
+            .nest_limit(Self::NEST_MAX)
+            .build();
+        compiled.map(Self).map_err(|error| {
+            if let regex::Error::CompiledTooBig(limit) = error {
+                return format!("this regular expression needs more than {limit} bytes");
+            }
+            let told = error.to_string();
+            let last = told.lines().last().unwrap_or_default();
+            format!(
+                "this is not a regular expression: {}",
+                last.trim_start_matches("error: ")
+            )
+        })
+    }
+}
 
 impl PartialEq for RegexPattern {
     fn eq(&self, other: &Self) -> bool {

@@ -38,13 +38,13 @@ pub(crate) use inner::{inner, inner_step};
 pub(crate) use keys::{names, pairs, step_keys};
 pub(crate) use limit::{Domain, limit, rising, whole_limit};
 pub(crate) use literal::number;
+pub(crate) use network::network;
 pub(crate) use zone::zone;
 
 use bounded_regex::bounded_regex;
 use draft::pattern;
 use expression::deeper;
 use filter::term;
-use network::network;
 use token::{Token, TokenKind, tokens};
 
 /// The longest query, in bytes.

@@ -85,6 +85,23 @@ pub struct Timing {
     pub timezone: String,
 }
 
+impl Timing {
+    /// The grace of a rule that does not say, at most.
+    const GRACE_DEFAULT_MAX: Duration = Duration::from_secs(10 * 60);
+    const LATENESS_DEFAULT: Duration = Duration::from_secs(60 * 60);
+
+    /// What holds for a pattern if the rule does not say.
+    pub(crate) fn default_of(pattern: &Pattern) -> Self {
+        Self {
+            grace: pattern.reach().min(Self::GRACE_DEFAULT_MAX),
+            lateness: Self::LATENESS_DEFAULT,
+            keep_alive: pattern.default_keep_alive(),
+            suppress: Duration::ZERO,
+            timezone: "UTC".to_owned(),
+        }
+    }
+}
+
 impl Rule {
     pub(crate) const ID_BYTES_MAX: usize = 128;
 

@@ -14,10 +14,10 @@ use event::SemanticHash;
 
 use crate::chains;
 use crate::error::{Fault, Source};
-use crate::{Place, Rule, RuleError, RuleSet, RuleWarning};
+use crate::{Place, Rule, RuleError, RuleSet, RuleWarning, sigma};
 use reader::Reader;
 pub(crate) use rule::Located;
-use yaml::Node;
+pub(crate) use yaml::{Content, Node, documents, locate};
 
 pub use schema::schema;
 pub use yaml::FILE_BYTES_MAX;
@@ -118,7 +118,7 @@ struct Loading {
 }
 
 /// The most regular expressions of a rule set: the worst take a megabyte and 20 ms to compile, each.
-const REGEX_COUNT_MAX: usize = 500;
+const REGEX_COUNT_MAX: usize = 1_000;
 
 impl Loading {
     /// Files that are all there is.
@@ -131,44 +131,57 @@ impl Loading {
     }
 
     fn of<N: AsRef<str>, T: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, T)>) -> Self {
+        let files: Vec<(N, T)> = files.into_iter().collect();
         let mut loading = Self::default();
-        for (file, text) in files {
-            loading.read(file.as_ref(), text.as_ref());
+        let texts = files.iter().map(|(file, text)| (file.as_ref(), text.as_ref()));
+        let mut documents: Vec<_> = texts.map(|(file, text)| loading.documents(file, text)).collect();
+        // Sigma's documents name each other, and what they say of placeholders holds for all.
+        let theirs = sigma::Documents::take(&mut documents);
+        for (source, documents) in documents {
+            loading.read(source, documents, theirs.placeholders());
         }
+        let mut made = theirs.make(REGEX_COUNT_MAX.saturating_sub(loading.regexes));
+        loading.located.append(&mut made.located);
+        loading.errors.append(&mut made.errors);
+        loading.warnings.append(&mut made.warnings);
+        loading.sort(&files.iter().map(|(file, _)| file.as_ref()).collect::<Vec<_>>());
         loading.refuse_twins();
         loading
     }
 
-    fn read(&mut self, file: &str, bytes: &[u8]) {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.read_text(file, text.strip_prefix('\u{feff}').unwrap_or(text)),
+    /// The documents of a file. What is wrong with one leaves those of other files.
+    fn documents<'a>(&mut self, file: &'a str, bytes: &'a [u8]) -> (Source<'a>, Vec<Node>) {
+        let (text, fault) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text.strip_prefix('\u{feff}').unwrap_or(text), None),
             Err(error) => {
                 let read = error.valid_up_to();
                 let text = std::str::from_utf8(&bytes[..read]).expect("it is valid up to there");
-                let fault = Fault::new(read..read + 1, not_text(bytes, read));
-                self.errors.push(Source { file, text }.error(&fault));
+                (text, Some(Fault::new(read..read + 1, not_text(bytes, read))))
             }
-        }
+        };
+        let source = Source { file, text };
+        let documents = match fault {
+            Some(fault) => Err(fault),
+            None => documents(source),
+        };
+        let some = documents.and_then(|documents| match documents.len() {
+            0 => Err(Fault::new(0..1, "this file holds no rule")),
+            _ => Ok(documents),
+        });
+        let kept = some.map_err(|fault| self.errors.push(source.error(&fault)));
+        (source, kept.unwrap_or_default())
     }
 
-    fn read_text(&mut self, file: &str, text: &str) {
-        let mut reader = Reader::new(Source { file, text });
-        let documents = reader.keep(yaml::documents(reader.source));
-        match documents {
-            Some(documents) if documents.is_empty() => reader.refuse(&Fault::new(0..1, "this file holds no rule")),
-            Some(documents) => self.read_documents(&mut reader, documents),
-            None => {}
-        }
-        reader
-            .errors
-            .sort_by_key(|error| (error.place.line, error.place.column));
+    fn read(&mut self, source: Source, documents: Vec<Node>, placeholders: &sigma::Placeholders) {
+        let mut reader = Reader::new(source);
+        self.read_documents(&mut reader, documents, placeholders);
         self.errors.append(&mut reader.errors);
     }
 
-    fn read_documents(&mut self, reader: &mut Reader, documents: Vec<Node>) {
+    fn read_documents(&mut self, reader: &mut Reader, documents: Vec<Node>, placeholders: &sigma::Placeholders) {
         for document in documents {
             let at = document.at.start..document.at.start + 1;
-            let Some(mut located) = rule::rule(reader, document) else {
+            let Some(mut located) = rule::rule(reader, document, placeholders) else {
                 if reader.is_full() {
                     return;
                 }
@@ -182,6 +195,16 @@ impl Loading {
             self.warnings.append(&mut located.warnings);
             self.located.push(located);
         }
+    }
+
+    /// Puts what is to be said into the order of files and lines.
+    fn sort(&mut self, files: &[&str]) {
+        let order = |place: &Place| {
+            let file = files.iter().position(|file| *file == place.file);
+            (file, place.line, place.column)
+        };
+        self.errors.sort_by_cached_key(|error| order(&error.place));
+        self.warnings.sort_by_cached_key(|warning| order(&warning.place));
     }
 
     /// Refuses every rule that has the id or the meaning of one before it.

@@ -7,11 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A file of the shared data, or `None`, said aloud, where it is missing.
+/// A file of the shared data, or `None`, said aloud, where it is missing. They lie in the folder that
+/// `TIDEWATCH_SHARED_DATA` names, else beside the repository.
 pub fn data(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(name);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("TIDEWATCH_SHARED_DATA").map_or_else(beside, PathBuf::from);
+    let path = folder.join(name);
     if !path.exists() {
         println!("skipped, data not present: {name}");
         return None;

@@ -48,6 +48,8 @@ pub(crate) enum Shape {
     Mapping(&'static [Key]),
     /// A mapping from names of lints to why each is off.
     LintsOff,
+    /// Log source and detection of a Sigma rule.
+    Detection,
     /// A mapping from fields of the rule's key to values.
     KeyValues,
     /// An event in the canonical form, or a line of a log.
@@ -98,10 +100,15 @@ pub(crate) const RULE: &[Key] = &[
         Shape::List(&Shape::Tag, LIST_MAX),
         "ATT&CK and other tags: `[attack.credential_access, attack.t1110.001, team.identity]`",
     ),
-    required(
+    optional(
         "query",
         Shape::Text(QUERY_BYTES_MAX),
-        "when it fires, in the pipe language",
+        "when it fires, in the pipe language; a rule has either this or `sigma`",
+    ),
+    optional(
+        "sigma",
+        Shape::Detection,
+        "when it fires, as a Sigma rule says it: `detection`, and where it is known `logsource` (docs/sigma.md)",
     ),
     required(
         "message",

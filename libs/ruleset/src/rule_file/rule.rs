@@ -10,13 +10,11 @@ use super::{tag, test_section};
 use crate::error::{Fault, Given, quoted, suggestion};
 use crate::lints::{self, LintOff, Places};
 use crate::query::{Notes, Query, without_state, zone};
+use crate::sigma::{self, Placeholders};
 use crate::{Message, Mode, Pattern, Place, Rule, RuleWarning, Timing};
 
 /// Keys that only a Sigma rule has.
-const SIGMA_KEYS: [&str; 4] = ["sigma", "detection", "logsource", "correlation"];
-
-const GRACE_DEFAULT_MAX: Duration = Duration::from_secs(10 * 60);
-const LATENESS_DEFAULT: Duration = Duration::from_secs(60 * 60);
+const SIGMA_KEYS: [&str; 3] = ["detection", "logsource", "correlation"];
 
 /// A rule, what is likely a mistake in it, and the places that two rules are compared at.
 pub(crate) struct Located {
@@ -30,12 +28,13 @@ pub(crate) struct Located {
 }
 
 /// The rule of a document, or `None` if the reader has kept an error.
-pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
+pub(crate) fn rule(reader: &mut Reader, node: Node, placeholders: &Placeholders) -> Option<Located> {
     if let Some(fault) = not_ours(&node) {
         reader.refuse(&fault);
         return None;
     }
     let before = reader.errors.len();
+    let at = node.at.start..node.at.start + 1;
     let mut entries = reader.mapping(node, "a rule", keys::RULE)?;
     let id = entries.take("id").and_then(|entry| id(reader, entry));
     let title = entries.take("title").and_then(|entry| reader.text(entry));
@@ -48,11 +47,13 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
     let off = entries
         .take("lint_off")
         .map_or_else(Vec::new, |entry| lints_off(reader, entry));
-    let written = entries.take("query").and_then(|entry| reader.text(entry));
-    let query = written.as_ref().and_then(|written| query(reader, written));
-    let timing = (query.as_ref().zip(written.as_ref()))
-        .and_then(|(query, written)| timing(reader, &mut entries, query, &written.at));
-    let (id, query, written, message) = (id?, query?, written?, message?);
+    let condition = condition(reader, &mut entries, at, placeholders);
+    let timing = (condition.as_ref()).and_then(|query| timing(reader, &mut entries, &query.value, &query.at));
+    let (id, query, message) = (id?, condition?, message?);
+    let Given {
+        value: query,
+        at: query_at,
+    } = query;
     let (timing, timezone) = timing?;
     let mut rule = Rule {
         id: id.value,
@@ -83,7 +84,7 @@ pub(crate) fn rule(reader: &mut Reader, node: Node) -> Option<Located> {
     }
     let places = Places {
         id: id.at,
-        query: written.at,
+        query: query_at,
         message: message.at,
         timezone,
         tests,
@@ -143,7 +144,7 @@ fn not_ours(node: &Node) -> Option<Fault> {
         .find(|(key, _)| SIGMA_KEYS.contains(&key.value.as_str()))?;
     Some(Fault::new(
         key.at.clone(),
-        "Sigma rules are not supported yet: write the rule as a `query`",
+        "a rule of this language has a `query`, and one of Sigma has none",
     ))
 }
 
@@ -196,6 +197,41 @@ fn lints_off(reader: &mut Reader, entry: Entry) -> Vec<LintOff> {
         }
     }
     off
+}
+
+/// When the rule fires, by `query` or by `sigma`, and where that stands.
+fn condition(
+    reader: &mut Reader,
+    entries: &mut Entries,
+    at: Range<usize>,
+    placeholders: &Placeholders,
+) -> Option<Given<Query>> {
+    match (entries.take("query"), entries.take("sigma")) {
+        (Some(entry), None) => {
+            let written = reader.text(entry)?;
+            let value = query(reader, &written)?;
+            Some(Given { value, at: written.at })
+        }
+        (None, Some(Entry { node, .. })) => {
+            let at = node.at.start..node.at.start + 1;
+            match sigma::detected(reader.source, node, placeholders) {
+                Ok(value) => Some(Given { value, at }),
+                Err(mut errors) => {
+                    reader.errors.append(&mut errors);
+                    None
+                }
+            }
+        }
+        (Some(entry), Some(_)) => {
+            let message = "a rule has a `query` or `sigma`, not both";
+            reader.refuse(&Fault::new(entry.node.at, message));
+            None
+        }
+        (None, None) => {
+            reader.refuse(&Fault::new(at, "`query` is missing"));
+            None
+        }
+    }
 }
 
 fn query(reader: &mut Reader, written: &Given<String>) -> Option<Query> {
@@ -254,9 +290,9 @@ fn timing(
     let lateness = knob("lateness", "lateness", query.lateness);
     let keep_alive = knob("keep_alive", "keep_alive", query.keep_alive);
     let suppress = knob("suppression", "suppress", query.suppress);
-    let window = query.pattern.reach();
+    let default = Timing::default_of(&query.pattern);
     let span = |given: Option<Given<Duration>>, default| given.map_or(default, |given| given.value);
-    let keep_alive = span(keep_alive, query.pattern.default_keep_alive());
+    let keep_alive = span(keep_alive, default.keep_alive);
     if let Some(given) = &suppress
         && given.value <= keep_alive
     {
@@ -270,11 +306,11 @@ fn timing(
     }
     let (timezone, zone_at) = zone.map(|zone| (zone.value, zone.at)).unzip();
     let timing = Timing {
-        grace: span(grace, window.min(GRACE_DEFAULT_MAX)),
-        lateness: span(lateness, LATENESS_DEFAULT),
+        grace: span(grace, default.grace),
+        lateness: span(lateness, default.lateness),
         keep_alive,
-        suppress: span(suppress, Duration::ZERO),
-        timezone: timezone.unwrap_or_else(|| "UTC".to_owned()),
+        suppress: span(suppress, default.suppress),
+        timezone: timezone.unwrap_or(default.timezone),
     };
     (reader.errors.len() == before).then_some((timing, zone_at))
 }

@@ -61,6 +61,16 @@ fn shape(shape: &Shape) -> Map<String, Value> {
         Shape::Mapping(keys) => return mapping(keys),
         Shape::LintsOff => lints_off(),
         Shape::KeyValues => json!({"type": "object"}),
+        Shape::Detection => json!({
+            "type": "object",
+            "properties": {
+                "logsource": {"type": "object"},
+                "detection": {"type": "object", "required": ["condition"]},
+                "taxonomy": {"type": "string"},
+            },
+            "required": ["detection"],
+            "additionalProperties": false,
+        }),
         Shape::Event => json!({"anyOf": [text(LOG_LINE_BYTES_MAX), event()]}),
     };
     let Value::Object(object) = written else {

@@ -164,11 +164,15 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("id", "id: ''", "1:5: `id` is empty"),
     ("title", "title: [a]", "2:8: `title` is text, not a list"),
     ("title", "title:", "`title` is text, not nothing"),
-    ("title", "title: T\nsigma: x", "3:1: Sigma rules are not supported yet"),
+    (
+        "title",
+        "title: T\nsigma: x",
+        "a rule has a `query` or `sigma`, not both",
+    ),
     (
         "title",
         "title: T\ndetection: {}",
-        "3:1: Sigma rules are not supported yet",
+        "3:1: a rule of this language has a `query`, and one of Sigma has none",
     ),
     (
         "title",
