@@ -222,7 +222,7 @@ fn condition(
                 }
             }
         }
-        (Some(entry), Some(_)) => {
+        (Some(_), Some(entry)) => {
             let message = "a rule has a `query` or `sigma`, not both";
             reader.refuse(&Fault::new(entry.node.at, message));
             None
