@@ -67,7 +67,30 @@ fn written(condition: &Predicate, parent: u8) -> String {
     }
 }
 
+mod patterns;
+
 proptest! {
+    #[test]
+    fn every_form_of_a_query_is_read_as_what_it_was_made_of((text, pattern) in patterns::any_query()) {
+        // A rule has at most twenty regular expressions.
+        prop_assume!(text.matches(":/").count() + text.matches("!~").count() <= 20);
+        let read = parse(&text);
+        prop_assert!(read.is_ok(), "{}: {:?}", text, read);
+        prop_assert_eq!(read.expect("it was asked").pattern, pattern, "{}", text);
+    }
+
+    #[test]
+    fn a_query_that_is_cut_or_changed_in_one_place_is_no_panic(
+        (text, _) in patterns::any_query(),
+        at in any::<prop::sample::Index>(),
+        instead in prop::sample::select(WORDS),
+    ) {
+        let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let at = boundaries[at.index(boundaries.len())];
+        drop(parse(&text[..at]));
+        drop(parse(&format!("{} {instead} {}", &text[..at], &text[at..])));
+    }
+
     #[test]
     fn what_is_written_is_read_back(condition in any_condition()) {
         prop_assert_eq!(filter(&written(&condition, 0)), condition);
@@ -133,6 +156,43 @@ const WORDS: &[&str] = &[
     "exists",
     "severity",
     "high",
+    "session",
+    "gap",
+    "max",
+    "every",
+    "tumbling",
+    "count_distinct",
+    "percentile",
+    "sum",
+    "avg",
+    "min",
+    "without",
+    "sequence",
+    "then",
+    "and",
+    "around",
+    "after",
+    "new",
+    "value",
+    "of",
+    "suppress",
+    "every_match",
+    "timezone",
+    "UTC",
+    "field",
+    "a:[1",
+    "5]",
+    "a:{",
+    "}",
+    "a:(",
+    "a:/b+/",
+    "a:>=",
+    "10.0.0.0/8",
+    "alert:r",
+    "*",
+    "!~",
+    "/",
+    "TO",
     "ü",
     "\\",
 ];
