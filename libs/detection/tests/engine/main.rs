@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conditions;
+mod chains;
 mod counting;
 mod driver;
 mod episodes;
