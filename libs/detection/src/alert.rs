@@ -3,6 +3,8 @@ use ruleset::Rule;
 use serde_json::{Map, Value};
 
 use crate::episode::Episode;
+use crate::held::Held;
+use crate::kept::EVIDENCE_MAX;
 
 /// The alert of a stateless rule.
 pub(crate) fn of_event(rule: &Rule, tenant: &str, alert_id: AlertId, message: String, evidence: Evidence) -> Alert {
@@ -29,7 +31,7 @@ pub(crate) fn of_episode(
     key: &Key,
     episode: &mut Episode,
     status: AlertStatus,
-    events: Vec<Evidence>,
+    inside: &[&Held],
 ) -> Alert {
     episode.revision += 1;
     let names = rule.key_fields();
@@ -44,8 +46,8 @@ pub(crate) fn of_episode(
         first_event_at: episode.first,
         last_event_at: episode.last,
         count: episode.count,
-        events,
-        events_omitted: episode.omitted_events,
+        events: inside.iter().take(EVIDENCE_MAX).map(|held| held.evidence()).collect(),
+        events_omitted: episode.omitted_events + inside.len().saturating_sub(EVIDENCE_MAX) as u64,
         ..blank(rule, episode.alert_id)
     }
 }

@@ -59,6 +59,8 @@ pub struct CorrelateTally {
     pub duplicate: u64,
     /// Too late.
     pub late: u64,
+    /// Without a value of the field that the rule computes with: not taken.
+    pub no_value: u64,
     /// Of a rule that is not loaded.
     pub unknown_rule: u64,
     /// Forgotten early because a limit acted.
@@ -71,6 +73,7 @@ impl CorrelateTally {
         self.applied += other.applied;
         self.duplicate += other.duplicate;
         self.late += other.late;
+        self.no_value += other.no_value;
         self.unknown_rule += other.unknown_rule;
         self.forgotten += other.forgotten;
     }

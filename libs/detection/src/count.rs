@@ -5,15 +5,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use event::{Evidence, Timestamp};
-use ruleset::CountPattern;
+use event::{Fact, FactEntry, Timestamp};
+use ruleset::{CountPattern, Pattern, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
-
-/// How many events of one episode are listed as evidence before the inside of it is only counted.
-pub(crate) const EVIDENCE_MAX: usize = 1000;
+use crate::kept::{Added, EVIDENCE_MAX, Kind};
 
 /// What a counting rule keeps for a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,22 +20,54 @@ pub(crate) struct Window {
     held: Vec<Held>,
 }
 
-impl Window {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    /// Adds an event, and says at which moments the rule holds that it may have made true. `None`: it was known.
-    pub(crate) fn add(&mut self, pattern: &CountPattern, new: Held) -> Option<Vec<Truth>> {
+impl Kind for Window {
+    fn add(&mut self, rule: &Rule, fact: &Fact, entry: &FactEntry) -> Added {
+        let Pattern::Count(pattern) = &rule.pattern else {
+            return Added::Known;
+        };
+        let new = Held::new(fact, entry);
         if held::knows(&self.held, new.identity) {
-            return None;
+            return Added::Known;
         }
         let reach = new.time.plus(pattern.window);
         let at = held::insert(&mut self.held, new);
         let upto = self.held.partition_point(|held| held.time <= reach);
-        Some(self.truths(pattern, at..upto))
+        Added::Taken(self.truths(pattern, at..upto))
     }
 
+    fn at(&self, truth: Truth) -> Option<&Held> {
+        held::find(&self.held, truth)
+    }
+
+    fn inside<'a>(&'a self, _: &Rule, episode: &Episode) -> Vec<&'a Held> {
+        self.held[self.range(episode)].iter().collect()
+    }
+
+    fn extent(&self, _: &Rule, episode: &Episode) -> Extent {
+        Extent {
+            first: episode.first,
+            last: episode.last,
+            count: held::weight(&self.held[self.range(episode)]) + episode.omitted_weight,
+            // Events are only added, and each of them counts.
+            digest: 0,
+        }
+    }
+
+    fn prune(&mut self, rule: &Rule, episodes: &mut [Episode], horizon: Timestamp) -> u64 {
+        let Pattern::Count(pattern) = &rule.pattern else {
+            return 0;
+        };
+        let horizon = horizon.minus(pattern.window);
+        self.forget(pattern, rule.timing.keep_alive, episodes, horizon);
+        0
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        held::newest(&self.held)
+    }
+}
+
+impl Window {
     /// At which of these events the rule holds. The window slides over them, so that a late event costs as much as the
     /// events it touches, however high the threshold is.
     fn truths(&self, pattern: &CountPattern, moments: Range<usize>) -> Vec<Truth> {
@@ -64,43 +94,15 @@ impl Window {
         truths
     }
 
-    /// The events of an episode that are held.
-    pub(crate) fn evidence(&self, episode: &Episode) -> Vec<Evidence> {
-        self.held[self.inside(episode)].iter().map(Held::evidence).collect()
-    }
-
-    /// What an episode spans and stands for.
-    pub(crate) fn extent(&self, episode: &Episode) -> Extent {
-        let inside = &self.held[self.inside(episode)];
-        Extent {
-            first: episode.first,
-            last: episode.last,
-            count: held::weight(inside) + episode.omitted_weight,
-            // Events are only added, and each of them counts.
-            digest: 0,
-        }
-    }
-
-    fn inside(&self, episode: &Episode) -> Range<usize> {
+    fn range(&self, episode: &Episode) -> Range<usize> {
         let from = self.held.partition_point(|held| held.time < episode.first);
         let upto = self.held.partition_point(|held| held.time <= episode.last);
         from..upto.max(from)
     }
 
-    /// The event at which the rule holds.
-    pub(crate) fn at(&self, truth: Truth) -> Option<&Held> {
-        held::find(&self.held, truth)
-    }
-
     /// Forgets what no window and no remembered episode needs: events before `horizon` outside of episodes and of what
     /// they may still grow over, and the inside of an episode beyond the evidence limit, which is counted in the episode.
-    pub(crate) fn prune(
-        &mut self,
-        pattern: &CountPattern,
-        keep_alive: Duration,
-        episodes: &mut [Episode],
-        horizon: Timestamp,
-    ) {
+    fn forget(&mut self, pattern: &CountPattern, keep_alive: Duration, episodes: &mut [Episode], horizon: Timestamp) {
         let remembered = |time: Timestamp| {
             let nearest = episodes.partition_point(|episode| episode.ends_after(keep_alive) < time);
             episodes.get(nearest).is_some_and(|episode| episode.first <= time)
@@ -114,7 +116,7 @@ impl Window {
     }
 
     fn omit_inside(&mut self, pattern: &CountPattern, episode: &mut Episode) {
-        let inside = self.inside(episode);
+        let inside = self.range(episode);
         if inside.len() <= EVIDENCE_MAX {
             return;
         }
@@ -129,11 +131,6 @@ impl Window {
                 episode.omitted_weight += u64::from(omitted.weight);
             }
         }
-    }
-
-    /// The time of the newest event.
-    pub(crate) fn newest(&self) -> Option<Timestamp> {
-        self.held.last().map(|held| held.time)
     }
 }
 

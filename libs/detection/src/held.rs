@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+
 use event::{EventHash, Evidence, Fact, FactEntry, Source, Timestamp};
+use ruleset::Rule;
 use serde::{Deserialize, Serialize};
 
-use crate::episode::Truth;
+use crate::episode::{Episode, Extent, Truth};
 
 /// An event that a rule remembers for a key. Ordered by time, then by source: the order of windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,19 @@ impl Held {
             weight: entry.weight,
             values: Vec::new(),
         }
+    }
+
+    /// The entry of a fact, with the values that the rule's message needs and its key does not have.
+    pub(crate) fn speaking(rule: &Rule, fact: &Fact, entry: &FactEntry) -> Self {
+        let mut held = Self::new(fact, entry);
+        let of_key = rule.key_fields();
+        for name in rule.message.fields().filter(|name| !of_key.contains(name)) {
+            let is_known = held.values.iter().any(|(known, _)| known == name);
+            if let Some(value) = fact.value(entry, name).filter(|_| !is_known) {
+                held.values.push((name.to_owned(), value.as_text().into_owned()));
+            }
+        }
+        held
     }
 
     pub(crate) fn order(&self) -> (Timestamp, Source) {
@@ -53,6 +69,39 @@ pub(crate) fn weight<'a>(held: impl IntoIterator<Item = &'a Held>) -> u64 {
 pub(crate) fn digest<'a>(held: impl IntoIterator<Item = &'a Held>) -> u64 {
     let short = |held: &Held| held.identity.0.first_chunk().copied().map_or(0, u64::from_be_bytes);
     held.into_iter().map(short).fold(0, u64::wrapping_add)
+}
+
+/// What an episode spans and stands for that has these events, in order, and those that it omits.
+pub(crate) fn extent(inside: &[&Held], episode: &Episode) -> Extent {
+    let mut first = inside.first().map_or(episode.first, |held| held.time);
+    let mut last = inside.last().map_or(episode.last, |held| held.time);
+    if episode.omitted_events > 0 {
+        (first, last) = (first.min(episode.first), last.max(episode.last));
+    }
+    Extent {
+        first,
+        last,
+        count: weight(inside.iter().copied()) + episode.omitted_weight,
+        digest: digest(inside.iter().copied()),
+    }
+}
+
+/// Each of these events once, in order.
+pub(crate) fn union(mut held: Vec<&Held>) -> Vec<&Held> {
+    held.sort_by_key(|held| held.order());
+    let mut known = BTreeSet::new();
+    held.retain(|held| known.insert(held.identity));
+    held
+}
+
+/// Forgets the oldest beyond `most`, and says how many.
+pub(crate) fn keep_newest(held: &mut Vec<Held>, most: usize) -> u64 {
+    held.drain(..held.len().saturating_sub(most)).count() as u64
+}
+
+/// The time of the newest of these.
+pub(crate) fn newest(held: &[Held]) -> Option<Timestamp> {
+    held.last().map(|held| held.time)
 }
 
 /// Whether `held` knows this event already.

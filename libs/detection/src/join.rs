@@ -1,18 +1,15 @@
 //! `A | join (B) on k | within W`: a semi-join. It is true at an A for which there is a B at most W away, on the side
 //! that the order asks for. One alert per stretch of such As, with each A's nearest B as evidence, not one per pair.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use event::{Evidence, Timestamp};
-use ruleset::{JoinPattern, Order};
+use event::{Fact, FactEntry, Timestamp};
+use ruleset::{JoinPattern, Order, Pattern, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
-
-/// How many events of one side are kept for a key. Beyond it the oldest are forgotten, and that is counted.
-pub(crate) const SIDE_MAX: usize = 1000;
+use crate::kept::{Added, Kind, SIDE_MAX, forget_too_early};
 
 /// The side of a join that is alerted on; the other is 1.
 pub(crate) const LEFT: u8 = 0;
@@ -24,28 +21,78 @@ pub(crate) struct Sides {
     right: Vec<Held>,
 }
 
-impl Sides {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.left.is_empty() && self.right.is_empty()
-    }
-
-    /// Adds an event, and says at which moments the rule holds that it may have made true. `None`: it was known.
-    pub(crate) fn add(&mut self, pattern: &JoinPattern, side: u8, new: Held) -> Option<Vec<Truth>> {
-        let events = if side == LEFT { &mut self.left } else { &mut self.right };
+impl Kind for Sides {
+    fn add(&mut self, rule: &Rule, fact: &Fact, entry: &FactEntry) -> Added {
+        let Pattern::Join(pattern) = &rule.pattern else {
+            return Added::Known;
+        };
+        let is_left = fact.side == LEFT;
+        let events = if is_left { &mut self.left } else { &mut self.right };
+        let mut new = Held::new(fact, entry);
         if held::knows(events, new.identity) {
-            return None;
+            return Added::Known;
+        }
+        if is_left {
+            new.values = values(fact, entry);
         }
         let (since, until) = (new.time.minus(pattern.within), new.time.plus(pattern.within));
         let at = held::insert(events, new);
-        if side == LEFT {
-            return Some(self.truth(pattern, &self.left[at]).into_iter().collect());
+        if is_left {
+            return Added::Taken(self.truth(pattern, &self.left[at]).into_iter().collect());
         }
         let from = self.left.partition_point(|left| left.time < since);
         let near = self.left[from..].iter().take_while(|left| left.time <= until);
         let new = near.filter(|left| !self.held_without(pattern, left, at));
-        Some(new.filter_map(|left| self.truth(pattern, left)).collect())
+        Added::Taken(new.filter_map(|left| self.truth(pattern, left)).collect())
     }
 
+    /// The left event.
+    fn at(&self, truth: Truth) -> Option<&Held> {
+        held::find(&self.left, truth)
+    }
+
+    /// Its left events, and the right event nearest to each.
+    fn inside<'a>(&'a self, rule: &Rule, episode: &Episode) -> Vec<&'a Held> {
+        let Pattern::Join(pattern) = &rule.pattern else {
+            return Vec::new();
+        };
+        let from = self.left.partition_point(|left| left.time < episode.first_true);
+        let left = self.left[from..].iter();
+        let stretch = left.take_while(|left| left.time <= episode.last_true);
+        let pairs = stretch.filter_map(|left| Some([left, self.nearest(pattern, left)?]));
+        // An event may be on both sides, and was then perhaps not read from the same record.
+        held::union(pairs.flatten().collect())
+    }
+
+    /// A nearer event may come to be the evidence in place of another.
+    fn extent(&self, rule: &Rule, episode: &Episode) -> Extent {
+        held::extent(&self.inside(rule, episode), episode)
+    }
+
+    fn prune(&mut self, rule: &Rule, episodes: &mut [Episode], horizon: Timestamp) -> u64 {
+        let within = rule.pattern.reach();
+        let horizon = horizon.minus(within);
+        let needed = |time: Timestamp| {
+            let nearest = episodes.partition_point(|episode| episode.last_true.plus(within) < time);
+            let begins = |episode: &Episode| episode.first_true.minus(within);
+            time >= horizon || episodes.get(nearest).is_some_and(|episode| begins(episode) <= time)
+        };
+        self.left.retain(|held| needed(held.time));
+        self.right.retain(|held| needed(held.time));
+        if self.left.len().max(self.right.len()) <= SIDE_MAX {
+            return 0;
+        }
+        forget_too_early(self, rule, episodes, |sides| {
+            held::keep_newest(&mut sides.left, SIDE_MAX) + held::keep_newest(&mut sides.right, SIDE_MAX)
+        })
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        held::newest(&self.left).max(held::newest(&self.right))
+    }
+}
+
+impl Sides {
     /// Whether the rule surely holds at `left` without the right event at `at`, because of one next to that. On a hot key
     /// every right event has many left ones in reach, and hardly any that waited for it.
     fn held_without(&self, pattern: &JoinPattern, left: &Held, at: usize) -> bool {
@@ -79,71 +126,6 @@ impl Sides {
         both.filter(|right| fits(pattern, left, right))
             .min_by_key(|right| distance(left, right))
     }
-
-    /// The left event at which the rule holds.
-    pub(crate) fn at(&self, truth: Truth) -> Option<&Held> {
-        held::find(&self.left, truth)
-    }
-
-    /// The events of an episode that are held: its left events, and the right event nearest to each. In order.
-    fn inside(&self, pattern: &JoinPattern, episode: &Episode) -> Vec<&Held> {
-        let from = self.left.partition_point(|left| left.time < episode.first_true);
-        let left = self.left[from..].iter();
-        let stretch = left.take_while(|left| left.time <= episode.last_true);
-        let pairs = stretch.filter_map(|left| Some([left, self.nearest(pattern, left)?]));
-        let mut events: Vec<&Held> = pairs.flatten().collect();
-        events.sort_by_key(|held| held.order());
-        // An event may be on both sides, and was then perhaps not read from the same record.
-        let mut known = BTreeSet::new();
-        events.retain(|held| known.insert(held.identity));
-        events
-    }
-
-    /// The events of an episode that are held.
-    pub(crate) fn evidence(&self, pattern: &JoinPattern, episode: &Episode) -> Vec<Evidence> {
-        self.inside(pattern, episode).into_iter().map(Held::evidence).collect()
-    }
-
-    /// What an episode spans and stands for.
-    pub(crate) fn extent(&self, pattern: &JoinPattern, episode: &Episode) -> Extent {
-        extent(&self.inside(pattern, episode), episode)
-    }
-
-    /// Forgets what no join and no remembered episode needs, and says how many events a limit made it forget too early.
-    /// What such events stood for in an episode is counted there.
-    pub(crate) fn prune(&mut self, pattern: &JoinPattern, episodes: &mut [Episode], horizon: Timestamp) -> u64 {
-        let needed = |time: Timestamp| {
-            let nearest = episodes.partition_point(|episode| episode.last_true.plus(pattern.within) < time);
-            let begins = |episode: &Episode| episode.first_true.minus(pattern.within);
-            time >= horizon || episodes.get(nearest).is_some_and(|episode| begins(episode) <= time)
-        };
-        self.left.retain(|held| needed(held.time));
-        self.right.retain(|held| needed(held.time));
-        let excess = [&self.left, &self.right].map(|side| side.len().saturating_sub(SIDE_MAX));
-        if excess == [0, 0] {
-            return 0;
-        }
-        let whole = |episode: &Episode| {
-            let inside = self.inside(pattern, episode);
-            (inside.len() as u64, extent(&inside, episode))
-        };
-        let before: Vec<(u64, Extent)> = episodes.iter().map(whole).collect();
-        self.left.drain(..excess[0]);
-        self.right.drain(..excess[1]);
-        for (episode, (events, extent)) in episodes.iter_mut().zip(before) {
-            let inside = self.inside(pattern, episode);
-            episode.omitted_events += events.saturating_sub(inside.len() as u64);
-            episode.omitted_weight = extent.count.saturating_sub(held::weight(inside));
-            (episode.first, episode.last) = (extent.first, extent.last);
-        }
-        (excess[0] + excess[1]) as u64
-    }
-
-    /// The time of the newest event.
-    pub(crate) fn newest(&self) -> Option<Timestamp> {
-        let newest = |side: &[Held]| side.last().map(|held| held.time);
-        newest(&self.left).max(newest(&self.right))
-    }
 }
 
 /// Whether `right` makes the rule hold at `left`. An event does not join itself.
@@ -160,17 +142,9 @@ fn distance(left: &Held, right: &Held) -> Duration {
     right.time.since(left.time).max(left.time.since(right.time))
 }
 
-/// What an episode spans and stands for that has these events and those that it omits.
-fn extent(inside: &[&Held], episode: &Episode) -> Extent {
-    let mut first = inside.first().map_or(episode.first, |held| held.time);
-    let mut last = inside.last().map_or(episode.last, |held| held.time);
-    if episode.omitted_events > 0 {
-        (first, last) = (first.min(episode.first), last.max(episode.last));
-    }
-    Extent {
-        first,
-        last,
-        count: held::weight(inside.iter().copied()) + episode.omitted_weight,
-        digest: held::digest(inside.iter().copied()),
-    }
+fn values(fact: &Fact, entry: &FactEntry) -> Vec<(String, String)> {
+    let pairs = fact.names.iter().zip(&entry.values);
+    pairs
+        .filter_map(|(name, value)| Some((name.clone(), value.as_ref()?.as_text().into_owned())))
+        .collect()
 }

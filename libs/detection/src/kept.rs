@@ -1,17 +1,81 @@
-use event::{Evidence, Timestamp};
+use event::{Fact, FactEntry, Timestamp};
 use ruleset::{Pattern, Rule};
 use serde::{Deserialize, Serialize};
 
+use crate::absence::Absences;
 use crate::count::Window;
 use crate::episode::{Episode, Extent, Truth};
-use crate::held::Held;
+use crate::held::{self, Held};
 use crate::join::Sides;
+use crate::new_value::News;
+use crate::sequence::Steps;
 
-/// What a rule keeps for a key, by its pattern. Another pattern's calls find nothing.
+/// How many events of one side are kept for a key. Beyond it the oldest are forgotten, and that is counted.
+pub(crate) const SIDE_MAX: usize = 1000;
+
+/// How many events of one episode are listed as evidence. Beyond it they are only counted.
+pub(crate) const EVIDENCE_MAX: usize = 1000;
+
+/// How many different values are kept for a key. Beyond it the oldest are forgotten, and that is counted.
+pub(crate) const VALUES_MAX: usize = 10_000;
+
+/// What a rule keeps for a key, by its pattern. The place of a kind in this list is stored: new ones are added at the end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Kept {
     Count(Window),
     Join(Sides),
+    Sequence(Steps),
+    Absence(Absences),
+    NewValue(News),
+}
+
+/// A kind of pattern: what it keeps of the events of a key, and when it holds. A rule of another pattern finds nothing.
+pub(crate) trait Kind {
+    /// Adds an event, and says at which moments the rule holds that it may have made true.
+    fn add(&mut self, rule: &Rule, fact: &Fact, entry: &FactEntry) -> Added;
+
+    /// Decides what depends on nothing from `before` on, and says at which moments the rule holds. For kinds that more
+    /// events can make untrue; they never hold at once.
+    fn decide(&mut self, _rule: &Rule, _before: Timestamp) -> Vec<Truth> {
+        Vec::new()
+    }
+
+    /// The earliest moment up to which events decide something that is not decided yet.
+    fn undecided(&self, _rule: &Rule) -> Option<Timestamp> {
+        None
+    }
+
+    /// The event at which the rule holds.
+    fn at(&self, truth: Truth) -> Option<&Held>;
+
+    /// The events of an episode that are held, in order.
+    fn inside<'a>(&'a self, rule: &Rule, episode: &Episode) -> Vec<&'a Held>;
+
+    /// What an episode spans and stands for. As it is here, events are only added to an episode.
+    fn extent(&self, rule: &Rule, episode: &Episode) -> Extent {
+        Extent {
+            digest: 0,
+            ..held::extent(&self.inside(rule, episode), episode)
+        }
+    }
+
+    /// Forgets what nothing needs when no event before `horizon` is still to come, and says how many events a limit
+    /// made it forget too early. What such events stood for in an episode is counted there.
+    fn prune(&mut self, rule: &Rule, episodes: &mut [Episode], horizon: Timestamp) -> u64;
+
+    /// The time of the newest event.
+    fn newest(&self) -> Option<Timestamp>;
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Added {
+    /// It was known.
+    Known,
+    /// It has no value where the rule needs one.
+    NoValue,
+    /// It is taken, and the rule holds at these moments, some of which may be known.
+    Taken(Vec<Truth>),
 }
 
 impl Kept {
@@ -19,73 +83,55 @@ impl Kept {
     pub(crate) fn new(pattern: &Pattern) -> Self {
         match pattern {
             Pattern::Join(_) => Self::Join(Sides::default()),
-            _ => Self::Count(Window::default()),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Count(window) => window.is_empty(),
-            Self::Join(sides) => sides.is_empty(),
-        }
-    }
-
-    /// The time of the newest event.
-    pub(crate) fn newest(&self) -> Option<Timestamp> {
-        match self {
-            Self::Count(window) => window.newest(),
-            Self::Join(sides) => sides.newest(),
-        }
-    }
-
-    /// Adds an event, and says at which moments the rule holds that it may have made true. `None`: it was known.
-    pub(crate) fn add(&mut self, pattern: &Pattern, side: u8, new: Held) -> Option<Vec<Truth>> {
-        match (self, pattern) {
-            (Self::Count(window), Pattern::Count(pattern)) => window.add(pattern, new),
-            (Self::Join(sides), Pattern::Join(pattern)) => sides.add(pattern, side, new),
-            (Self::Count(_) | Self::Join(_), _) => None,
-        }
-    }
-
-    /// The event at which the rule holds.
-    pub(crate) fn at(&self, truth: Truth) -> Option<&Held> {
-        match self {
-            Self::Count(window) => window.at(truth),
-            Self::Join(sides) => sides.at(truth),
-        }
-    }
-
-    /// The events of an episode that are held.
-    pub(crate) fn evidence(&self, pattern: &Pattern, episode: &Episode) -> Vec<Evidence> {
-        match (self, pattern) {
-            (Self::Count(window), Pattern::Count(_)) => window.evidence(episode),
-            (Self::Join(sides), Pattern::Join(pattern)) => sides.evidence(pattern, episode),
-            (Self::Count(_) | Self::Join(_), _) => Vec::new(),
-        }
-    }
-
-    /// What an episode spans and stands for.
-    pub(crate) fn extent(&self, pattern: &Pattern, episode: &Episode) -> Extent {
-        match (self, pattern) {
-            (Self::Count(window), Pattern::Count(_)) => window.extent(episode),
-            (Self::Join(sides), Pattern::Join(pattern)) => sides.extent(pattern, episode),
-            (Self::Count(_) | Self::Join(_), _) => episode.told,
-        }
-    }
-
-    /// Forgets what nothing needs when no event before `horizon` is still to come, and says how many events a limit
-    /// made it forget too early.
-    pub(crate) fn prune(&mut self, rule: &Rule, episodes: &mut [Episode], horizon: Timestamp) -> u64 {
-        match (self, &rule.pattern) {
-            (Self::Count(window), Pattern::Count(pattern)) => {
-                let horizon = horizon.minus(pattern.window);
-                window.prune(pattern, rule.timing.keep_alive, episodes, horizon);
-                0
+            Pattern::Sequence(sequence) if sequence.is_ordered => Self::Sequence(Steps::default()),
+            Pattern::Absence(_) => Self::Absence(Absences::default()),
+            Pattern::NewValue(_) => Self::NewValue(News::default()),
+            Pattern::Count(_) | Pattern::Each(_) | Pattern::Aggregate(_) | Pattern::Sequence(_) => {
+                Self::Count(Window::default())
             }
-            (Self::Join(sides), Pattern::Join(pattern)) => {
-                sides.prune(pattern, episodes, horizon.minus(pattern.within))
-            }
-            (Self::Count(_) | Self::Join(_), _) => 0,
         }
     }
+
+    pub(crate) fn kind(&self) -> &dyn Kind {
+        match self {
+            Self::Count(kind) => kind,
+            Self::Join(kind) => kind,
+            Self::Sequence(kind) => kind,
+            Self::Absence(kind) => kind,
+            Self::NewValue(kind) => kind,
+        }
+    }
+
+    pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
+        match self {
+            Self::Count(kind) => kind,
+            Self::Join(kind) => kind,
+            Self::Sequence(kind) => kind,
+            Self::Absence(kind) => kind,
+            Self::NewValue(kind) => kind,
+        }
+    }
+}
+
+/// Lets `forget` forget events that episodes may need, and counts there what they lose by it.
+pub(crate) fn forget_too_early<K: Kind>(
+    kind: &mut K,
+    rule: &Rule,
+    episodes: &mut [Episode],
+    forget: impl FnOnce(&mut K) -> u64,
+) -> u64 {
+    let whole = |episode: &Episode| (kind.inside(rule, episode).len(), kind.extent(rule, episode));
+    let before: Vec<(usize, Extent)> = episodes.iter().map(whole).collect();
+    let forgotten = forget(kind);
+    for (episode, (events, extent)) in episodes.iter_mut().zip(before) {
+        let inside = kind.inside(rule, episode);
+        episode.omitted_events += events.saturating_sub(inside.len()) as u64;
+        episode.omitted_weight = extent.count.saturating_sub(held::weight(inside));
+        (episode.first, episode.last) = (extent.first, extent.last);
+        if episode.told == extent {
+            // Nobody is told again of the same events because fewer of them are held.
+            episode.told.digest = kind.extent(rule, episode).digest;
+        }
+    }
+    forgotten
 }

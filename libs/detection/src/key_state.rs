@@ -11,7 +11,7 @@ use crate::kept::Kept;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct KeyState {
     pub(crate) held: Kept,
-    /// In the order of time, more than the rule's keep-alive apart.
+    /// In the order of time, further apart than [`Case::link`].
     pub(crate) episodes: Vec<Episode>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn save<I: Image>(
     store: &mut StateStore<I>,
     step: &mut Step,
 ) -> Result<(), ImageError> {
-    if state.held.is_empty() && state.episodes.is_empty() {
+    if state.held.kind().newest().is_none() && state.episodes.is_empty() {
         if store.get(&store_key)?.is_some() {
             write(
                 StateChange {

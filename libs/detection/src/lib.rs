@@ -5,6 +5,7 @@
 //! Both are functions of what they are given: no clock, no randomness, no input or output. Equal records in equal
 //! order give equal bytes.
 
+mod absence;
 mod alert;
 mod case;
 mod chain;
@@ -19,12 +20,16 @@ mod kept;
 mod key_state;
 mod matching;
 mod metadata;
+mod new_value;
 mod opening;
 mod operand;
 #[cfg(test)]
 mod oracle;
 mod packed;
 mod predicate;
+mod proven;
+mod sequence;
+mod sightings;
 mod sources;
 mod subject;
 mod text;

@@ -79,6 +79,19 @@ hash_id! {
     AlertId
 }
 
+hash_id! {
+    /// What values are told apart by where only that matters, at a fixed size.
+    ValueHash
+}
+
+impl ValueHash {
+    /// The hash of texts in their order.
+    pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let texts: Vec<&[u8]> = texts.into_iter().map(str::as_bytes).collect();
+        Self(hash(&texts))
+    }
+}
+
 impl EventHash {
     /// The hash of one tenant's event id.
     pub fn new(tenant: &str, event_id: &str) -> Self {
@@ -131,6 +144,7 @@ mod tests {
     #[test]
     fn parts_are_not_run_together() {
         assert_ne!(EventHash::new("a", "bc"), EventHash::new("ab", "c"));
+        assert_ne!(ValueHash::new(["a", "bc"]), ValueHash::new(["ab", "c"]));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use dead_letter::{DeadLetter, Reason};
 pub use event::{Event, Raw};
 pub use fact::{Fact, FactEntry, FactRecord, Source, SourcePartition, SourceTopic, Tick};
 pub use field::{FieldValue, normalise_ip, parse_ip};
-pub use id::{AlertId, EventHash, SemanticHash, content_id, position_id};
+pub use id::{AlertId, EventHash, SemanticHash, ValueHash, content_id, position_id};
 pub use key::{Key, partition_of};
 pub use severity::{Level, Severity, UnknownName};
 pub use tier::Tier;

@@ -191,6 +191,7 @@ impl Metrics {
             applied,
             duplicate,
             late,
+            no_value,
             unknown_rule,
             forgotten,
         } = tally.facts;
@@ -198,6 +199,7 @@ impl Metrics {
             ("applied", applied),
             ("duplicate", duplicate),
             ("late", late),
+            ("no_value", no_value),
             ("unknown_rule", unknown_rule),
             ("forgotten", forgotten),
         ];
@@ -309,7 +311,7 @@ mod tests {
             "records_committed",
         ];
         let found = labelled.map(|name| series(&format!("tidewatch_detector_{name}_total")));
-        assert_eq!(found, [5, 1, 1, 1, 1]);
+        assert_eq!(found, [6, 1, 1, 1, 1]);
         assert_eq!(series("tidewatch_detector_partitions"), 2);
         assert_eq!(series("tidewatch_detector_commit_seconds"), 1);
     }
