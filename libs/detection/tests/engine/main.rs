@@ -5,6 +5,7 @@ mod absences;
 mod conditions;
 mod chains;
 mod counting;
+mod docs_examples;
 mod driver;
 mod episodes;
 mod extremes;

@@ -13,6 +13,7 @@ use event::{Event, Source};
 use ruleset::{Comparison, Pattern, Rule, Side};
 
 use self::predicates::passes;
+use crate::driver::{MINUTE, Sent};
 
 /// An event at its effective time and its place.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +160,15 @@ fn over(pattern: &Pattern, left: &[Seen], run: &[Moment]) -> Over {
 }
 
 impl<'a> Seen<'a> {
+    /// At its own time, but at most five minutes after its arrival.
+    pub(crate) fn of(sent: &'a Sent) -> Self {
+        Self {
+            event: &sent.event,
+            time: sent.event.time.as_millis().min(sent.arrival.as_millis() + 5 * MINUTE),
+            source: sent.source,
+        }
+    }
+
     fn id(&self) -> &'a str {
         &self.event.event_id
     }

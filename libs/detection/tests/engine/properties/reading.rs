@@ -8,7 +8,7 @@ use proptest::test_runner::TestCaseError;
 use ruleset::{Rule, RuleSet};
 
 use super::random_events::{PARTITIONS, Read};
-use crate::driver::{Engine, MINUTE, SECOND, Sent, time};
+use crate::driver::{Engine, SECOND, Sent, time};
 use crate::reference::{Episodes, Over, Seen, allowance, episodes, key};
 
 pub(crate) const SOURCES: SourceCounts = SourceCounts {
@@ -97,8 +97,8 @@ impl<'a> Reading<'a> {
     fn in_time(&self, rule: &Rule) -> impl Iterator<Item = Seen<'a>> {
         let allowance = allowance(rule);
         let in_time =
-            move |(sent, watermark): &&(&'a Sent, i64)| seen(sent).time >= watermark.saturating_sub(allowance);
-        self.read.iter().filter(in_time).map(|(sent, _)| seen(sent))
+            move |(sent, watermark): &&(&'a Sent, i64)| Seen::of(sent).time >= watermark.saturating_sub(allowance);
+        self.read.iter().filter(in_time).map(|(sent, _)| Seen::of(sent))
     }
 
     /// What was found of a rule: the last words.
@@ -135,19 +135,11 @@ impl<'a> Reading<'a> {
                     Some((rule.hash, side.number, key(rule, &side, &seen)?, id))
                 };
                 in_time.extend(self.in_time(rule).filter_map(entry));
-                all.extend(self.read.iter().filter_map(|(sent, _)| entry(seen(sent))));
+                all.extend(self.read.iter().filter_map(|(sent, _)| entry(Seen::of(sent))));
             }
         }
         let late = all.difference(&in_time).cloned().collect();
         (in_time, late)
-    }
-}
-
-fn seen(sent: &Sent) -> Seen<'_> {
-    Seen {
-        event: &sent.event,
-        time: sent.event.time.as_millis().min(sent.arrival.as_millis() + 5 * MINUTE),
-        source: sent.source,
     }
 }
 
