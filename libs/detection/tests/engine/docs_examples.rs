@@ -538,8 +538,8 @@ const OTHERS: &[Example] = &[
         &[
             "0d process_started host=h image=a",
             "1d process_started host=h image=b",
-            "21d process_started host=h image=c",
-            "22d process_started host=h image=d",
+            "14d process_started host=h image=c",
+            "28d process_started host=h image=d",
         ],
         1,
         &[

@@ -153,6 +153,7 @@ pub(crate) fn records(plans: &[Plan]) -> [Vec<Sent>; 3] {
     let mut partitions = [Vec::new(), Vec::new(), Vec::new()];
     let mut again: BTreeMap<usize, Vec<(Sent, Again, usize)>> = BTreeMap::new();
     let mut now = 1000 * SECOND;
+    let times = times(plans);
     for (at, plan) in plans.iter().enumerate() {
         now += plan.step;
         let sent = Sent {
@@ -162,8 +163,10 @@ pub(crate) fn records(plans: &[Plan]) -> [Vec<Sent>; 3] {
         };
         partitions[plan.partition].push(sent.clone());
         if let Some(repeated) = plan.again {
-            // A second record of a future event would be of another effective time.
-            let is_record = repeated.is_record && plan.delay >= 0;
+            // A second record of a future event would be of another effective time, and one of several of a time would
+            // stand at another place among them.
+            let is_alone = times.iter().filter(|time| **time == times[at]).count() == 1;
+            let is_record = repeated.is_record && plan.delay >= 0 && is_alone;
             let due = again.entry(at + repeated.events_later).or_default();
             due.push((sent, Again { is_record, ..repeated }, plan.partition));
         }
@@ -176,6 +179,15 @@ pub(crate) fn records(plans: &[Plan]) -> [Vec<Sent>; 3] {
         }
     }
     partitions
+}
+
+/// The effective times of the planned events.
+fn times(plans: &[Plan]) -> Vec<i64> {
+    let arrivals = plans.iter().scan(1000 * SECOND, |now, plan| {
+        *now += plan.step;
+        Some(*now - plan.delay.max(-5 * MINUTE))
+    });
+    arrivals.collect()
 }
 
 fn next(partitions: &[Vec<Sent>; 3], partition: usize) -> Source {

@@ -163,7 +163,7 @@ fn timing() -> impl Strategy<Value = Timing> {
     let lateness = select(vec![0, 5000, 30_000]);
     let grace = select(vec![0, 3000, 30_000]);
     let keep_alive = select(vec![0, 1, 1000, 4000, 10_000, 25_000, 90_000]);
-    let suppress = Just(None::<u64>);
+    let suppress = weighted(0.3, select(vec![1u64, 1000, 20_000]));
     (lateness, grace, keep_alive, suppress).prop_map(|(lateness, grace, keep_alive, suppress)| Timing {
         grace: ms(grace),
         lateness: ms(lateness),
