@@ -1,24 +1,30 @@
 //! What must hold after a run, whatever went wrong in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use broker::Record;
 use detection::{Correlator, Matched, Matcher, SourceCounts, effective_time};
-use event::{Alert, AlertStatus, Event, FactRecord, Source, SourcePartition, SourceTopic, StateChange, topic};
+use event::{Alert, AlertStatus, Event, Fact, FactRecord, Source, SourcePartition, SourceTopic, StateChange, topic};
 use state::{NoImage, StateStore};
 
 use crate::World;
-use crate::reference::{self, Episode, Seen};
+use crate::reference::{self, Episode, Opened, Seen};
 
 type Checked = Result<(), String>;
+
+/// The stateless rules.
+const NEVER_CLOSED: [&str; 2] = ["role", "page"];
 
 pub(crate) fn all(world: &World) -> Checked {
     let alerts = decode_all(&world.records(topic::ALERTS)?, |bytes| {
         Alert::decode(bytes).map_err(|error| error.to_string())
     })?;
-    world.met.borrow_mut().alerts += alerts.len() as u64;
+    for alert in &alerts {
+        let level = world.rules.level(&alert.rule_id).unwrap_or_default();
+        world.met.borrow_mut().alerts_of_level[usize::from(level)] += 1;
+    }
     facts_are_those_of_the_events(world)?;
-    alerts_and_state_are_the_fold_of_the_facts(world, &alerts)?;
+    what_correlate_wrote_is_the_fold_of_the_facts(world, &alerts)?;
     episodes_are_the_reference(world, &alerts)?;
     nothing_was_set_aside(world)
 }
@@ -67,80 +73,95 @@ fn facts_are_those_of_the_events(world: &World) -> Checked {
         let read = matcher.evaluate(&event.encode(), source, arrival, &mut expected);
         read.map_err(|error| error.to_string())?;
     }
-    let flat = |fact: &event::Fact| -> Vec<String> {
-        fact.entries
-            .iter()
-            .map(|entry| format!("{:?} {} {:?} {entry:?}", fact.rule, fact.side, fact.key))
-            .collect()
-    };
-    let mut expected: Vec<String> = expected.facts().flat_map(flat).collect();
-    let mut found = Vec::new();
-    for record in decode_all(&world.records(topic::FACTS)?, |bytes| {
+    let found = facts_of(world, |source| source != SourceTopic::Facts)?;
+    same("facts of events", expected.facts().flat_map(flat).collect(), found)
+}
+
+/// Every entry as a line.
+fn flat(fact: &Fact) -> Vec<String> {
+    let line = |entry| format!("{:?} {} {} {:?} {entry:?}", fact.rule, fact.level, fact.side, fact.key);
+    fact.entries.iter().map(line).collect()
+}
+
+/// The entries of the facts in the log that stem from records of such topics.
+fn facts_of(world: &World, is_such: impl Fn(SourceTopic) -> bool) -> Result<Vec<String>, String> {
+    let records = decode_all(&world.records(topic::FACTS)?, |bytes| {
         FactRecord::decode(bytes).map_err(|error| error.to_string())
-    })? {
-        if let FactRecord::Fact(fact) = record {
-            found.extend(flat(&fact));
-        }
-    }
+    })?;
+    let facts = records.into_iter().filter_map(|record| match record {
+        FactRecord::Fact(fact) => Some(fact),
+        FactRecord::Tick(_) => None,
+    });
+    let such = facts.filter(|fact| fact.entries.iter().all(|entry| is_such(entry.source.partition.topic)));
+    Ok(such.flat_map(|fact| flat(&fact)).collect())
+}
+
+fn same<T: Ord>(what: &str, mut expected: Vec<T>, mut found: Vec<T>) -> Checked {
     expected.sort();
     found.sort();
     if expected == found {
         Ok(())
     } else {
-        Err(format!("facts: {} expected, {} found", expected.len(), found.len()))
+        Err(format!("{what}: {} expected, {} found", expected.len(), found.len()))
     }
 }
 
-/// Exactly once through correlate: alerts and changelog are what one pass over the committed facts gives, byte for byte.
-fn alerts_and_state_are_the_fold_of_the_facts(world: &World, alerts: &[Alert]) -> Checked {
+/// What correlate makes of the facts of one partition that it has read, by one pass without any fault.
+struct Fold {
+    alerts: Vec<Vec<u8>>,
+    facts: Vec<String>,
+    state: BTreeMap<Vec<u8>, Box<[u8]>>,
+}
+
+fn fold(world: &World, partition: u32, records: &[Record]) -> Result<Fold, String> {
     let sources = SourceCounts {
         security: world.sources,
         audit: 1,
         access: 1,
         facts: world.facts,
     };
-    let stateful: BTreeSet<_> = world
-        .rules
-        .rules()
-        .iter()
-        .filter(|rule| rule.is_stateful())
-        .map(|rule| &rule.id)
-        .collect();
-    let mut found: Vec<Vec<u8>> = alerts
-        .iter()
-        .filter(|alert| stateful.contains(&alert.rule_id))
-        .map(Alert::encode)
-        .collect();
-    let mut expected = Vec::new();
+    let place = broker::TopicPartition::new(topic::FACTS, partition);
+    let read = world.log.committed(detector::CORRELATE_GROUP, &place).unwrap_or(0);
+    let mut store = StateStore::open(NoImage);
+    let mut correlator = Correlator::open(&world.rules, sources, &store).map_err(|error| error.to_string())?;
+    let (mut alerts, mut facts) = (Vec::new(), Vec::new());
+    for record in records.iter().take_while(|record| record.offset < read) {
+        let at = Source {
+            partition: SourcePartition {
+                topic: SourceTopic::Facts,
+                partition,
+            },
+            offset: record.offset,
+        };
+        let decoded = FactRecord::decode(record.value.as_deref().unwrap_or_default());
+        let step = match decoded.map_err(|error| error.to_string())? {
+            FactRecord::Fact(fact) => correlator.on_fact(&fact, at, &mut store),
+            FactRecord::Tick(tick) => correlator.on_tick(&tick, at, &mut store),
+        };
+        let step = step.map_err(|error| error.to_string())?;
+        alerts.extend(step.alerts.iter().map(Alert::encode));
+        facts.extend(step.facts.iter().flat_map(flat));
+    }
+    let state = store.in_memory();
+    let state = state.map(|(key, value)| (key.to_vec(), value.into())).collect();
+    Ok(Fold { alerts, facts, state })
+}
+
+/// Exactly once through correlate: alerts, derived facts and changelog are what one pass over the committed facts gives,
+/// byte for byte.
+fn what_correlate_wrote_is_the_fold_of_the_facts(world: &World, alerts: &[Alert]) -> Checked {
+    let mut expected = Fold {
+        alerts: Vec::new(),
+        facts: Vec::new(),
+        state: BTreeMap::new(),
+    };
     let changelogs = world.records(topic::CHANGELOG)?;
-    for (partition, records) in world.records(topic::FACTS)?.into_iter().enumerate() {
-        let place = broker::TopicPartition::new(topic::FACTS, u32::try_from(partition).unwrap_or_default());
-        let read = world.log.committed(detector::CORRELATE_GROUP, &place).unwrap_or(0);
-        let mut store = StateStore::open(NoImage);
-        let mut correlator = Correlator::open(&world.rules, sources, &store).map_err(|error| error.to_string())?;
-        for record in records.iter().take_while(|record| record.offset < read) {
-            let at = Source {
-                partition: SourcePartition {
-                    topic: SourceTopic::Facts,
-                    partition: place.partition,
-                },
-                offset: record.offset,
-            };
-            let step = match FactRecord::decode(record.value.as_deref().unwrap_or_default())
-                .map_err(|error| error.to_string())?
-            {
-                FactRecord::Fact(fact) => correlator.on_fact(&fact, at, &mut store),
-                FactRecord::Tick(tick) => correlator.on_tick(&tick, at, &mut store),
-            };
-            expected.extend(
-                step.map_err(|error| error.to_string())?
-                    .alerts
-                    .iter()
-                    .map(Alert::encode),
-            );
-        }
+    for ((partition, records), changelog) in (0..).zip(world.records(topic::FACTS)?).zip(changelogs) {
+        let fold = fold(world, partition, &records)?;
+        expected.alerts.extend(fold.alerts);
+        expected.facts.extend(fold.facts);
         let mut folded: BTreeMap<Vec<u8>, Box<[u8]>> = BTreeMap::new();
-        for record in &changelogs[partition] {
+        for record in &changelog {
             let key = record.key.as_deref().unwrap_or_default();
             let change = StateChange::decode(key, record.value.as_deref()).map_err(|error| error.to_string())?;
             match change.value {
@@ -148,29 +169,18 @@ fn alerts_and_state_are_the_fold_of_the_facts(world: &World, alerts: &[Alert]) -
                 None => folded.remove(key),
             };
         }
-        let state: BTreeMap<Vec<u8>, Box<[u8]>> = store
-            .in_memory()
-            .map(|(key, value)| (key.to_vec(), value.into()))
-            .collect();
-        if state != folded {
+        if fold.state != folded {
             return Err(format!(
-                "state of {place}: {} keys expected, {} in the changelog",
-                state.len(),
+                "state of partition {partition}: {} keys expected, {} in the changelog",
+                fold.state.len(),
                 folded.len()
             ));
         }
     }
-    expected.sort();
-    found.sort();
-    if expected == found {
-        Ok(())
-    } else {
-        Err(format!(
-            "alert records: {} expected, {} found",
-            expected.len(),
-            found.len()
-        ))
-    }
+    let found = alerts.iter().filter(|alert| alert.rule_id != "role").map(Alert::encode);
+    same("alert records", expected.alerts, found.collect())?;
+    let found = facts_of(world, |source| source == SourceTopic::Facts)?;
+    same("derived facts", expected.facts, found)
 }
 
 /// What people are told in the end is right: the last word on every alert is an episode of the reference.
@@ -180,7 +190,7 @@ fn episodes_are_the_reference(world: &World, alerts: &[Alert]) -> Checked {
         Seen { event, time }
     };
     let seen: Vec<Seen> = events(world)?.into_iter().map(seen).collect();
-    let expected = reference::episodes(&seen);
+    let expected = reference::episodes(&seen, &opened(alerts, &seen));
     let mut last: BTreeMap<_, &Alert> = BTreeMap::new();
     for alert in alerts {
         let before = last.insert(alert.alert_id, alert);
@@ -212,13 +222,36 @@ fn episodes_are_the_reference(world: &World, alerts: &[Alert]) -> Checked {
     }
     let open = last
         .values()
-        .find(|alert| alert.status != AlertStatus::Closed && alert.rule_id != "role");
+        .find(|alert| alert.status != AlertStatus::Closed && !NEVER_CLOSED.contains(&alert.rule_id.as_str()));
     open.map_or(Ok(()), |alert| {
         Err(format!(
             "days later {} of {} is not closed",
             alert.alert_id, alert.rule_id
         ))
     })
+}
+
+/// The alerts that opened, each once, as events. That of a stateless rule has the user of its event.
+fn opened(alerts: &[Alert], seen: &[Seen]) -> Vec<Opened> {
+    let first = alerts.iter().filter(|alert| alert.revision == 1);
+    let unique: BTreeMap<_, &Alert> = first.map(|alert| (alert.alert_id, alert)).collect();
+    let of_key = |alert: &Alert, name: &str| alert.key.get(name).and_then(|value| value.as_str().map(str::to_owned));
+    let of_event = |alert: &Alert| {
+        let event = seen.iter().find(|seen| seen.event.event_id == alert.events[0].event_id);
+        event.and_then(|seen| seen.event.user_id.clone())
+    };
+    let opened = |alert: &&Alert| Opened {
+        rule: alert.rule_id.clone(),
+        alert: Seen {
+            time: alert.opened_at,
+            event: Event {
+                event_id: alert.alert_id.to_string(),
+                user_id: of_key(alert, "user_id").or_else(|| of_event(alert)),
+                ..Event::default()
+            },
+        },
+    };
+    unique.values().map(opened).collect()
 }
 
 fn episode(alert: &Alert) -> Episode {

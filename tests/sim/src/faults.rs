@@ -13,7 +13,7 @@ pub struct Faults {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Met {
     pub events: u64,
-    pub alerts: u64,
+    pub alerts_of_level: [u64; 3],
     pub commits: u64,
     pub aborted: u64,
     pub in_doubt: u64,
@@ -29,7 +29,9 @@ impl Met {
     /// Adds what another run met.
     pub fn add(&mut self, other: &Self) {
         self.events += other.events;
-        self.alerts += other.alerts;
+        for (known, more) in self.alerts_of_level.iter_mut().zip(other.alerts_of_level) {
+            *known += more;
+        }
         self.commits += other.commits;
         self.aborted += other.aborted;
         self.in_doubt += other.in_doubt;

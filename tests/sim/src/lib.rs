@@ -245,7 +245,10 @@ impl World {
 
     fn event(&self) -> Event {
         let now = Timestamp::from_millis(self.clock.load(Ordering::Relaxed));
-        let late = if self.chance(30) {
+        // Now and then as late as the rules of the simulation bear.
+        let late = if self.chance(10) {
+            20 * 60_000 - self.within(0..5_000)
+        } else if self.chance(20) {
             self.within(0..20 * 60_000)
         } else {
             self.within(0..3_000)

@@ -17,11 +17,17 @@ pub enum PlantedBug {
     TicksRunAhead,
     /// No state is ever woken by time.
     TimersForgotten,
+    /// Facts of alerts are visible before the commit is decided.
+    DerivedFactsOutsideTheTransaction,
+    /// That a level is done is told before its facts are committed.
+    LevelsToldBeforeTheirFacts,
+    /// That a level is done is told to nobody.
+    LevelsNotTold,
 }
 
 impl PlantedBug {
     /// Every planted bug.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::EmitBeforeCommit,
         Self::NoChangelog,
         Self::WatermarksNotInChangelog,
@@ -30,5 +36,8 @@ impl PlantedBug {
         Self::PositionSkipsARecord,
         Self::TicksRunAhead,
         Self::TimersForgotten,
+        Self::DerivedFactsOutsideTheTransaction,
+        Self::LevelsToldBeforeTheirFacts,
+        Self::LevelsNotTold,
     ];
 }

@@ -10,7 +10,7 @@ pub struct Episode {
     /// The id of the rule.
     pub rule: String,
     /// The values of its group fields.
-    pub key: Vec<String>,
+    pub key: Key,
     /// The first and last contributing event.
     pub first: Timestamp,
     /// See `first`.
@@ -32,8 +32,25 @@ pub struct Seen {
 
 const MINUTE: i64 = 60_000;
 
-/// The episodes of the simulated rules (see [`crate::rules`]) over these events.
-pub fn episodes(seen: &[Seen]) -> Vec<Episode> {
+/// An alert that opened, as an event: its id, its time, and the fields that it has.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The rule that it is of.
+    pub rule: String,
+    /// The event.
+    pub alert: Seen,
+}
+
+/// The values of group fields.
+type Key = Vec<String>;
+
+fn of_user(event: &Event) -> Option<Key> {
+    event.user_id.clone().map(|value| vec![value])
+}
+
+/// The episodes of the simulated rules (see [`crate::rules`]) over these events; of the rules that read alerts, over the
+/// alerts that opened.
+pub fn episodes(seen: &[Seen], opened: &[Opened]) -> Vec<Episode> {
     let mut episodes = Vec::new();
     // The topic may hold an event twice; it counts once.
     let mut unique: BTreeMap<&str, &Seen> = BTreeMap::new();
@@ -51,21 +68,13 @@ pub fn episodes(seen: &[Seen]) -> Vec<Episode> {
     counted(
         "brute-force",
         &failed,
-        |event| event.source_ip.clone(),
+        |event| event.source_ip.clone().map(|value| vec![value]),
         4,
         5 * MINUTE,
         5 * MINUTE,
         &mut episodes,
     );
-    counted(
-        "guessing",
-        &failed,
-        |event| event.user_id.clone(),
-        3,
-        10 * MINUTE,
-        30 * MINUTE,
-        &mut episodes,
-    );
+    counted("guessing", &failed, of_user, 3, 10 * MINUTE, 30 * MINUTE, &mut episodes);
     joined(
         "takeover",
         &named("login_success"),
@@ -83,12 +92,72 @@ pub fn episodes(seen: &[Seen]) -> Vec<Episode> {
             events: [seen.event.event_id.clone()].into(),
         });
     }
+    chains(opened, &named("login_success"), &mut episodes);
     episodes.sort();
     episodes
 }
 
-fn by_key<'a>(seen: &[&'a Seen], key: impl Fn(&Event) -> Option<String>) -> BTreeMap<String, Vec<&'a Seen>> {
-    let mut groups: BTreeMap<String, Vec<&Seen>> = BTreeMap::new();
+/// The rules that read alerts.
+fn chains(opened: &[Opened], logins: &[&Seen], episodes: &mut Vec<Episode>) {
+    let of = |rules: &[&str]| -> Vec<&Seen> {
+        let of_rules = opened.iter().filter(|opened| rules.contains(&opened.rule.as_str()));
+        of_rules.map(|opened| &opened.alert).collect()
+    };
+    let anybody = |_: &Event| Some(Vec::new());
+    let campaign = of(&["brute-force"]);
+    counted("campaign", &campaign, anybody, 2, 120 * MINUTE, 120 * MINUTE, episodes);
+    let trouble = of(&["takeover", "role"]);
+    counted("trouble", &trouble, of_user, 2, 180 * MINUTE, 60 * MINUTE, episodes);
+    let siege = of(&["campaign", "trouble", "page"]);
+    counted("siege", &siege, anybody, 2, 360 * MINUTE, 60 * MINUTE, episodes);
+    let guessing = of(&["guessing"]);
+    for alert in guessing
+        .iter()
+        .filter(|alert| alert.event.user_id.as_deref() == Some("u-1"))
+    {
+        episodes.push(Episode {
+            rule: "page".into(),
+            key: Vec::new(),
+            first: alert.time,
+            last: alert.time,
+            count: 1,
+            events: [alert.event.event_id.clone()].into(),
+        });
+    }
+    unanswered(&guessing, logins, 30 * MINUTE, episodes);
+}
+
+/// Alerts after which the user did not log in.
+fn unanswered(alerts: &[&Seen], logins: &[&Seen], within: i64, episodes: &mut Vec<Episode>) {
+    let logins = by_key(logins, of_user);
+    for (key, group) in by_key(alerts, of_user) {
+        let answers = |alert: &&&Seen| {
+            let (from, to) = (alert.time.as_millis(), alert.time.as_millis() + within);
+            let mut logins = logins.get(&key).into_iter().flatten();
+            logins.any(|login| from < login.time.as_millis() && login.time.as_millis() <= to)
+        };
+        let alone: Vec<&Seen> = group.iter().filter(|alert| !answers(alert)).copied().collect();
+        for run in runs(alone.iter().map(|alert| (alert.time.as_millis(), 0)).collect(), within) {
+            let (first, last) = (run[0].0, run[run.len() - 1].0);
+            let inside = || {
+                alone
+                    .iter()
+                    .filter(|alert| (first..=last).contains(&alert.time.as_millis()))
+            };
+            episodes.push(Episode {
+                rule: "unanswered".into(),
+                key: key.clone(),
+                first: Timestamp::from_millis(first),
+                last: Timestamp::from_millis(last),
+                count: inside().count() as u64,
+                events: inside().map(|alert| alert.event.event_id.clone()).collect(),
+            });
+        }
+    }
+}
+
+fn by_key<'a>(seen: &[&'a Seen], key: impl Fn(&Event) -> Option<Key>) -> BTreeMap<Key, Vec<&'a Seen>> {
+    let mut groups: BTreeMap<Key, Vec<&Seen>> = BTreeMap::new();
     for one in seen {
         if let Some(key) = key(&one.event) {
             groups.entry(key).or_default().push(one);
@@ -117,7 +186,7 @@ fn runs(mut moments: Vec<(i64, i64)>, gap: i64) -> Vec<Vec<(i64, i64)>> {
 fn counted(
     rule: &str,
     seen: &[&Seen],
-    key: impl Fn(&Event) -> Option<String>,
+    key: impl Fn(&Event) -> Option<Key>,
     at_least: u64,
     window: i64,
     keep_alive: i64,
@@ -146,7 +215,7 @@ fn counted(
             };
             episodes.push(Episode {
                 rule: rule.into(),
-                key: vec![key.clone()],
+                key: key.clone(),
                 first: Timestamp::from_millis(first),
                 last: Timestamp::from_millis(last),
                 count: weight(inside()),
@@ -157,8 +226,8 @@ fn counted(
 }
 
 fn joined(rule: &str, left: &[&Seen], right: &[&Seen], within: i64, episodes: &mut Vec<Episode>) {
-    let right = by_key(right, |event| event.user_id.clone());
-    for (key, group) in by_key(left, |event| event.user_id.clone()) {
+    let right = by_key(right, of_user);
+    for (key, group) in by_key(left, of_user) {
         let none = Vec::new();
         let others = right.get(&key).unwrap_or(&none);
         let mut pairs: Vec<(&Seen, &Seen)> = Vec::new();
@@ -182,7 +251,7 @@ fn joined(rule: &str, left: &[&Seen], right: &[&Seen], within: i64, episodes: &m
             }
             episodes.push(Episode {
                 rule: rule.into(),
-                key: vec![key.clone()],
+                key: key.clone(),
                 first: events.values().map(|seen| seen.time).min().unwrap_or_default(),
                 last: events.values().map(|seen| seen.time).max().unwrap_or_default(),
                 count: events.values().map(|seen| u64::from(seen.event.repeat)).sum(),

@@ -3,7 +3,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use broker::memory::{Log, MemberId};
-use broker::{Chunk, Committed, Error, Offset, Polled, Publisher as _, Reader, Session, TopicPartition, Transaction};
+use broker::{
+    Chunk, Committed, Error, Offset, Output, Polled, Publisher as _, Reader, Session, TopicPartition, Transaction,
+};
 use event::{FactRecord, Timestamp, topic};
 
 use crate::random::Random;
@@ -53,10 +55,10 @@ impl SimSession {
         self.random.borrow_mut().chance(percent)
     }
 
-    fn publish(&self, transaction: &Transaction) {
+    fn publish(&self, outputs: Vec<Output>) {
         let done = Box::new(|result: Result<Vec<broker::Position>, Error>| assert!(result.is_ok(), "{result:?}"));
         self.log
-            .publish(transaction.outputs.clone(), done)
+            .publish(outputs, done)
             .expect("the log in memory takes everything");
     }
 
@@ -64,8 +66,7 @@ impl SimSession {
     fn sabotage(&self, transaction: &mut Transaction) {
         match self.bug {
             Some(PlantedBug::EmitBeforeCommit) => {
-                self.publish(transaction);
-                transaction.outputs.clear();
+                self.publish(std::mem::take(&mut transaction.outputs));
             }
             Some(PlantedBug::NoChangelog) => transaction.changes.clear(),
             Some(PlantedBug::WatermarksNotInChangelog) => transaction.changes.retain(|(_, change)| *change.key != [0]),
@@ -80,6 +81,14 @@ impl SimSession {
             Some(PlantedBug::PositionSkipsARecord) if self.chance(5) => {
                 transaction.positions.values_mut().for_each(|position| *position += 1);
             }
+            Some(PlantedBug::DerivedFactsOutsideTheTransaction) => {
+                self.publish(extract(
+                    transaction,
+                    |record| matches!(record, FactRecord::Fact(fact) if fact.level > 0),
+                ));
+            }
+            Some(PlantedBug::LevelsToldBeforeTheirFacts) => self.publish(extract(transaction, is_of_a_level)),
+            Some(PlantedBug::LevelsNotTold) => drop(extract(transaction, is_of_a_level)),
             Some(PlantedBug::TicksRunAhead) => transaction.outputs.iter_mut().for_each(run_ahead),
             Some(PlantedBug::FencingIgnored | PlantedBug::PositionsNotCommitted | PlantedBug::PositionSkipsARecord)
             | None => {}
@@ -87,8 +96,20 @@ impl SimSession {
     }
 }
 
+fn is_of_a_level(record: &FactRecord) -> bool {
+    matches!(record, FactRecord::Tick(tick) if tick.level > 0)
+}
+
+/// Takes the records of `facts` that are such out of a transaction.
+fn extract(transaction: &mut Transaction, is_such: impl Fn(&FactRecord) -> bool) -> Vec<Output> {
+    let decoded = |output: &Output| FactRecord::decode(output.value.as_deref().unwrap_or_default());
+    let is_such =
+        |output: &mut Output| *output.topic == *topic::FACTS && decoded(output).is_ok_and(|record| is_such(&record));
+    transaction.outputs.extract_if(.., is_such).collect()
+}
+
 /// Makes a tick promise that everything until two hours from now has arrived.
-fn run_ahead(output: &mut broker::Output) {
+fn run_ahead(output: &mut Output) {
     if let Some(Ok(FactRecord::Tick(mut tick))) = output.value.as_deref().map(FactRecord::decode) {
         let ahead = |watermark: Timestamp| watermark.plus(Duration::from_secs(2 * 60 * 60));
         tick.watermarks
@@ -138,7 +159,7 @@ impl Session for SimSession {
         }
         let ignored = (self.bug == Some(PlantedBug::FencingIgnored)).then(|| copy(&transaction));
         if self.bug == Some(PlantedBug::PositionsNotCommitted) && self.chance(10) {
-            self.publish(&transaction);
+            self.publish(transaction.outputs.clone());
             return Err(self.inner.abort("outputs without positions"));
         }
         match self.inner.commit(transaction) {
@@ -150,7 +171,7 @@ impl Session for SimSession {
             Err(error) => {
                 self.met.borrow_mut().fenced += 1;
                 if let Some(transaction) = ignored {
-                    self.publish(&transaction);
+                    self.publish(transaction.outputs);
                 }
                 Err(error)
             }

@@ -32,8 +32,11 @@ fn every_seed_gives_what_the_reference_gives() {
         "{seeds} seeds in {:.1} s, in all: {met:?}",
         begun.elapsed().as_secs_f64()
     );
+    let [alerts, chained, chained_twice] = met.alerts_of_level;
     let each = [
-        met.alerts,
+        alerts,
+        chained,
+        chained_twice,
         met.aborted,
         met.in_doubt,
         met.fenced,
