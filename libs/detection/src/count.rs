@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
 use crate::kept::{Added, EVIDENCE_MAX, Kind};
+use crate::window::{self, Tally};
 
 /// What a counting rule keeps for a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,10 +30,11 @@ impl Kind for Window {
         if held::knows(&self.held, new.identity) {
             return Added::Known;
         }
-        let reach = new.time.plus(pattern.window);
         let at = held::insert(&mut self.held, new);
-        let upto = self.held.partition_point(|held| held.time <= reach);
-        Added::Taken(self.truths(pattern, at..upto))
+        let sliding = ruleset::Window::Sliding(pattern.window);
+        let touched = window::touched(sliding, &self.held, at);
+        let found = window::truths(sliding, &self.held, touched, Weight::new(pattern));
+        Added::Taken(found.into_iter().map(|found| found.truth).collect())
     }
 
     fn at(&self, truth: Truth) -> Option<&Held> {
@@ -68,32 +70,6 @@ impl Kind for Window {
 }
 
 impl Window {
-    /// At which of these events the rule holds. The window slides over them, so that a late event costs as much as the
-    /// events it touches, however high the threshold is.
-    fn truths(&self, pattern: &CountPattern, moments: Range<usize>) -> Vec<Truth> {
-        let mut truths = Vec::new();
-        let start = self.held[moments.start].time.minus(pattern.window);
-        let mut from = self.held[..moments.start].partition_point(|held| held.time < start);
-        let mut weight = held::weight(&self.held[from..moments.start]);
-        for moment in &self.held[moments] {
-            weight += u64::from(moment.weight);
-            let start = moment.time.minus(pattern.window);
-            while self.held[from].time < start {
-                weight -= u64::from(self.held[from].weight);
-                from += 1;
-            }
-            if weight >= pattern.threshold.at_least {
-                truths.push(Truth {
-                    at: moment.time,
-                    source: moment.source,
-                    first: self.held[from].time,
-                    last: moment.time,
-                });
-            }
-        }
-        truths
-    }
-
     fn range(&self, episode: &Episode) -> Range<usize> {
         let from = self.held.partition_point(|held| held.time < episode.first);
         let upto = self.held.partition_point(|held| held.time <= episode.last);
@@ -123,8 +99,8 @@ impl Window {
         let events = &self.held[inside.clone()];
         // The oldest events that fill a window decide whether the episode began earlier, the newest that do decide
         // everything after it.
-        let head = filling(events.iter(), pattern).max(EVIDENCE_MAX);
-        let tail = filling(events.iter().rev(), pattern);
+        let head = window::filling(events.iter(), Weight::new(pattern)).max(EVIDENCE_MAX);
+        let tail = window::filling(events.iter().rev(), Weight::new(pattern));
         if head + tail < inside.len() {
             for omitted in self.held.drain(inside.start + head..inside.end - tail) {
                 episode.omitted_events += 1;
@@ -134,13 +110,31 @@ impl Window {
     }
 }
 
-/// How many of the first of these events are enough for the rule.
-fn filling<'a>(events: impl Iterator<Item = &'a Held>, pattern: &CountPattern) -> usize {
-    let mut weight = 0;
-    let missing = |held: &&Held| {
-        let is_missing = weight < pattern.threshold.at_least;
-        weight += u64::from(held.weight);
-        is_missing
-    };
-    events.take_while(missing).count()
+/// How much the events weigh that are in, and how much is enough.
+struct Weight {
+    weight: u64,
+    at_least: u64,
+}
+
+impl Weight {
+    fn new(pattern: &CountPattern) -> Self {
+        Self {
+            weight: 0,
+            at_least: pattern.threshold.at_least,
+        }
+    }
+}
+
+impl Tally<Held> for Weight {
+    fn enter(&mut self, event: &Held) {
+        self.weight += u64::from(event.weight);
+    }
+
+    fn leave(&mut self, event: &Held) {
+        self.weight -= u64::from(event.weight);
+    }
+
+    fn holds(&self) -> bool {
+        self.weight >= self.at_least
+    }
 }

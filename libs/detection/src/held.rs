@@ -60,6 +60,12 @@ impl Held {
     }
 }
 
+impl AsRef<Self> for Held {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// How many events these stand for.
 pub(crate) fn weight<'a>(held: impl IntoIterator<Item = &'a Held>) -> u64 {
     held.into_iter().map(|held| u64::from(held.weight)).sum()
@@ -100,24 +106,25 @@ pub(crate) fn keep_newest(held: &mut Vec<Held>, most: usize) -> u64 {
 }
 
 /// The time of the newest of these.
-pub(crate) fn newest(held: &[Held]) -> Option<Timestamp> {
-    held.last().map(|held| held.time)
+pub(crate) fn newest<E: AsRef<Held>>(held: &[E]) -> Option<Timestamp> {
+    held.last().map(|held| held.as_ref().time)
 }
 
 /// Whether `held` knows this event already.
-pub(crate) fn knows(held: &[Held], identity: EventHash) -> bool {
-    held.iter().any(|held| held.identity == identity)
+pub(crate) fn knows<E: AsRef<Held>>(held: &[E], identity: EventHash) -> bool {
+    held.iter().any(|held| held.as_ref().identity == identity)
 }
 
 /// Puts `new` in its place and says where that is.
-pub(crate) fn insert(held: &mut Vec<Held>, new: Held) -> usize {
-    let at = held.partition_point(|held| held.order() < new.order());
+pub(crate) fn insert<E: AsRef<Held>>(held: &mut Vec<E>, new: E) -> usize {
+    let at = held.partition_point(|held| held.as_ref().order() < new.as_ref().order());
     held.insert(at, new);
     at
 }
 
 /// The event at which a rule holds.
-pub(crate) fn find(held: &[Held], truth: Truth) -> Option<&Held> {
-    let at = held.partition_point(|held| held.order() < (truth.at, truth.source));
-    held.get(at).filter(|held| held.order() == (truth.at, truth.source))
+pub(crate) fn find<E: AsRef<Held>>(held: &[E], truth: Truth) -> Option<&Held> {
+    let at = held.partition_point(|held| held.as_ref().order() < (truth.at, truth.source));
+    let found = held.get(at)?.as_ref();
+    (found.order() == (truth.at, truth.source)).then_some(found)
 }

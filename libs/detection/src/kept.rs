@@ -3,6 +3,7 @@ use ruleset::{Pattern, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::absence::Absences;
+use crate::aggregate::Windows;
 use crate::count::Window;
 use crate::episode::{Episode, Extent, Truth};
 use crate::held::{self, Held};
@@ -19,6 +20,10 @@ pub(crate) const EVIDENCE_MAX: usize = 1000;
 /// How many different values are kept for a key. Beyond it the oldest are forgotten, and that is counted.
 pub(crate) const VALUES_MAX: usize = 10_000;
 
+/// How many events are kept for a key where only what is computed from all of them tells whether the rule holds. Beyond
+/// it the oldest are forgotten, and that is counted.
+pub(crate) const EVENTS_MAX: usize = 10_000;
+
 /// What a rule keeps for a key, by its pattern. The place of a kind in this list is stored: new ones are added at the end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Kept {
@@ -27,6 +32,7 @@ pub(crate) enum Kept {
     Sequence(Steps),
     Absence(Absences),
     NewValue(News),
+    Aggregate(Windows),
 }
 
 /// A kind of pattern: what it keeps of the events of a key, and when it holds. A rule of another pattern finds nothing.
@@ -80,14 +86,17 @@ pub(crate) enum Added {
 
 impl Kept {
     /// Nothing yet.
-    pub(crate) fn new(pattern: &Pattern) -> Self {
-        match pattern {
+    pub(crate) fn new(rule: &Rule) -> Self {
+        let link = rule.timing.keep_alive.max(rule.timing.suppress);
+        match &rule.pattern {
+            // Windows of one episode are never apart then: all between its first and its last event contributes.
+            Pattern::Count(pattern) if !link.is_zero() && link <= pattern.window => Self::Count(Window::default()),
             Pattern::Join(_) => Self::Join(Sides::default()),
-            Pattern::Sequence(sequence) if sequence.is_ordered => Self::Sequence(Steps::default()),
+            Pattern::Sequence(pattern) if pattern.is_ordered => Self::Sequence(Steps::default()),
             Pattern::Absence(_) => Self::Absence(Absences::default()),
             Pattern::NewValue(_) => Self::NewValue(News::default()),
-            Pattern::Count(_) | Pattern::Each(_) | Pattern::Aggregate(_) | Pattern::Sequence(_) => {
-                Self::Count(Window::default())
+            Pattern::Each(_) | Pattern::Count(_) | Pattern::Aggregate(_) | Pattern::Sequence(_) => {
+                Self::Aggregate(Windows::default())
             }
         }
     }
@@ -99,6 +108,7 @@ impl Kept {
             Self::Sequence(kind) => kind,
             Self::Absence(kind) => kind,
             Self::NewValue(kind) => kind,
+            Self::Aggregate(kind) => kind,
         }
     }
 
@@ -109,6 +119,7 @@ impl Kept {
             Self::Sequence(kind) => kind,
             Self::Absence(kind) => kind,
             Self::NewValue(kind) => kind,
+            Self::Aggregate(kind) => kind,
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn damaged(what: &str, error: &dyn std::fmt::Display) -> ImageError {
 pub(crate) fn load(case: &Case<'_>, stored: Option<&[u8]>) -> Result<KeyState, ImageError> {
     let Some(stored) = stored else {
         return Ok(KeyState {
-            held: Kept::new(&case.rule.pattern),
+            held: Kept::new(case.rule),
             episodes: Vec::new(),
         });
     };

@@ -6,6 +6,7 @@
 //! order give equal bytes.
 
 mod absence;
+mod aggregate;
 mod alert;
 mod case;
 mod chain;
@@ -34,6 +35,7 @@ mod sources;
 mod subject;
 mod text;
 mod watermark;
+mod window;
 
 pub use correlate::{CorrelateTally, Correlator, Step};
 pub use matching::{Matched, Matcher, RuleTally};

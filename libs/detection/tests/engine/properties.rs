@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use event::Alert;
 use proptest::prelude::*;
-use ruleset::RuleSet;
+use ruleset::{Pattern, Rule, RuleSet};
 
 use self::random_events::{Plan, Read, arranged, arrangement, plans, records, schedule};
 use self::random_rules::{Rules, absences, aggregates, any_pattern, counts, joins, new_values, rule_set, sequences};
@@ -38,10 +38,20 @@ fn every_entry_is_accounted_for(reading: &Reading) -> Result<(), TestCaseError> 
         (matched + tally.matched, missing + tally.missing_key)
     });
     let tally = engine.tally;
-    prop_assert_eq!(tally.applied + tally.duplicate + tally.late + missing, matched);
+    let taken = tally.applied + tally.duplicate + tally.no_value;
+    prop_assert_eq!(taken + tally.late + missing, matched);
     prop_assert_eq!((tally.unknown_rule, tally.forgotten), (0, 0));
     let (in_time, late) = reading.entries();
-    prop_assert_eq!(tally.applied, in_time.len() as u64);
+    // What is held of absences and new values does not know every event again, and what has no value is not held.
+    let holds_all = |rule: &std::sync::Arc<Rule>| match rule.pattern {
+        Pattern::Each(_) | Pattern::Count(_) | Pattern::Join(_) | Pattern::Sequence(_) => true,
+        Pattern::Aggregate(_) | Pattern::Absence(_) | Pattern::NewValue(_) => false,
+    };
+    if reading.rules.rules().iter().all(holds_all) {
+        prop_assert_eq!(tally.applied, in_time.len() as u64);
+    } else {
+        prop_assert!(tally.applied + tally.no_value >= in_time.len() as u64);
+    }
     let told = engine.late.iter().map(|fact| fact.entries.len() as u64).sum::<u64>();
     prop_assert_eq!(tally.late, told);
     for (rule, side, key, id) in late {
@@ -104,7 +114,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "the engine has no such patterns yet"]
     fn aggregates_are_the_reference(Rules(rules) in rule_set(aggregates()), plans in plans(), schedule in schedule()) {
         judge(&rules, &plans, &schedule)?;
     }
@@ -115,19 +124,16 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "the engine has no such patterns yet"]
     fn sequences_are_the_reference(Rules(rules) in rule_set(sequences()), plans in plans(), schedule in schedule()) {
         judge(&rules, &plans, &schedule)?;
     }
 
     #[test]
-    #[ignore = "the engine has no such patterns yet"]
     fn absences_are_the_reference(Rules(rules) in rule_set(absences()), plans in plans(), schedule in schedule()) {
         judge(&rules, &plans, &schedule)?;
     }
 
     #[test]
-    #[ignore = "the engine has no such patterns yet"]
     fn new_values_are_the_reference(Rules(rules) in rule_set(new_values()), plans in plans(), schedule in schedule()) {
         judge(&rules, &plans, &schedule)?;
     }

@@ -59,7 +59,7 @@ pub(crate) fn episodes(rule: &Rule, events: &[Seen], past: i64) -> Episodes {
         let sides: Vec<Vec<Seen>> = sides.iter().map(of_side).collect();
         let mut moments = moments(&rule.pattern, &sides);
         moments.retain(|moment| moment.after.is_none_or(|after| after < past));
-        overs(rule, &sides[0], moments)
+        overs(rule, moments)
     };
     let found = keys.into_iter().map(|key| (key.clone(), of_key(&key)));
     found.filter(|(_, overs)| !overs.is_empty()).collect()
@@ -125,7 +125,7 @@ fn moments<'a>(pattern: &Pattern, sides: &[Vec<Seen<'a>>]) -> Vec<Moment<'a>> {
 }
 
 /// Moments in runs without a gap that is too long, and what contributed to each run.
-fn overs(rule: &Rule, left: &[Seen], mut moments: Vec<Moment>) -> Vec<Over> {
+fn overs(rule: &Rule, mut moments: Vec<Moment>) -> Vec<Over> {
     let gap = millis(rule.timing.keep_alive.max(rule.timing.suppress));
     moments.sort_by_key(|moment| moment.at);
     let mut runs: Vec<Vec<Moment>> = Vec::new();
@@ -135,22 +135,17 @@ fn overs(rule: &Rule, left: &[Seen], mut moments: Vec<Moment>) -> Vec<Over> {
             _ => runs.push(vec![moment]),
         }
     }
-    let mut overs: Vec<Over> = runs.iter().map(|run| over(&rule.pattern, left, run)).collect();
+    let mut overs: Vec<Over> = runs.iter().map(|run| over(run)).collect();
     overs.sort();
     overs
 }
 
-fn over(pattern: &Pattern, left: &[Seen], run: &[Moment]) -> Over {
+fn over(run: &[Moment]) -> Over {
     let mut events: BTreeMap<&str, &Seen> = BTreeMap::new();
     let because = run.iter().flat_map(|moment| &moment.because);
     events.extend(because.map(|seen| (seen.id(), seen)));
     let times: BTreeSet<i64> = events.values().map(|seen| seen.time).collect();
     let (first, last) = (*times.first().unwrap(), *times.last().unwrap());
-    if matches!(pattern, Pattern::Count(_)) {
-        // A count takes in everything from its first event to its last, whether or not it was needed.
-        let between = left.iter().filter(|seen| first <= seen.time && seen.time <= last);
-        events.extend(between.map(|seen| (seen.id(), seen)));
-    }
     Over {
         first,
         last,

@@ -47,6 +47,10 @@ pub(crate) fn any_pattern() -> impl Strategy<Value = Pattern> {
     prop_oneof![
         2 => counts(),
         2 => joins(),
+        2 => sequences(),
+        1 => absences(),
+        1 => new_values(),
+        4 => aggregates(),
     ]
 }
 

@@ -20,7 +20,7 @@ pub(crate) const SOURCES: SourceCounts = SourceCounts {
 
 /// What was read so far.
 pub(crate) struct Reading<'a> {
-    rules: &'a RuleSet,
+    pub(crate) rules: &'a RuleSet,
     pub(crate) engine: Engine,
     progress: Progress,
     /// Each record in the order of reading, and the watermark of that moment.

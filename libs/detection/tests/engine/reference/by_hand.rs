@@ -135,10 +135,10 @@ fn counts() {
         judged(count(3), 5, &at(&[0, 4, 10, 16, 17])),
         [(0, 10, 3, vec![0, 1, 2]), (10, 17, 3, vec![2, 3, 4])]
     );
-    // What lies between two moments belongs to the episode, needed or not.
+    // What lies between the windows of an episode is none of it.
     assert_eq!(
         judged(count(2), 100, &at(&[0, 1, 20, 40, 41])),
-        [(0, 41, 5, vec![0, 1, 2, 3, 4])]
+        [(0, 41, 4, vec![0, 1, 3, 4])]
     );
     assert_eq!(
         judged(count(2), 0, &at(&[0, 1, 2])),
