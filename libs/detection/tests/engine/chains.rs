@@ -412,6 +412,43 @@ fn an_alert_that_opens_because_of_a_late_event_is_as_late_for_its_readers() {
 }
 
 #[test]
+fn an_absence_after_an_alert_is_decided_when_alerts_and_events_have_come() {
+    let silent = "alert:rule-0 | without (security_event:login_success) on source_ip within 10m";
+    let mut engine = Engine::new(&[BRUTE_FORCE, silent]);
+    engine.send(attack("203.0.113.7", "alice", 0));
+    engine.send(attack("203.0.113.8", "alice", 0));
+    let success = Event {
+        source_ip: Some("203.0.113.8".to_owned()),
+        ..event("in", "login_success", 5 * MINUTE)
+    };
+    engine.send([success]);
+    assert_eq!(opened(&engine), [2, 0]);
+    // Ten minutes after the alert, ten minutes of grace, ten seconds of disorder.
+    engine.tick(20 * MINUTE + 20 * SECOND);
+    assert_eq!(opened(&engine), [2, 0]);
+    engine.tick(20 * MINUTE + 20 * SECOND + 1);
+    assert_eq!(opened(&engine), [2, 1]);
+    let alone = of_rule(&engine, "rule-1")[0];
+    assert_eq!(
+        (&alone.key["source_ip"], alone.opened_at),
+        (&"203.0.113.7".into(), time(10 * SECOND))
+    );
+    assert_eq!(evidence(alone), [of_rule(&engine, "rule-0")[0].alert_id.to_string()]);
+}
+
+#[test]
+fn a_rule_reads_what_is_decided_by_watermarks_as_soon_as_it_is_decided() {
+    let silent = "security_event:mfa_challenge | without (security_event:mfa_success) on user_id within 10m";
+    let twice = "alert:rule-0 | window 1h | group by user_id | count > 1 | lateness 0s";
+    let mut engine = Engine::new(&[silent, twice]);
+    engine.send([event("a", "mfa_challenge", 0), event("b", "mfa_challenge", 30 * MINUTE)]);
+    engine.tick(25 * MINUTE);
+    assert_eq!(opened(&engine), [1, 0]);
+    engine.tick(2 * HOUR);
+    assert_eq!((opened(&engine), engine.tally.late), ([2, 1], 0));
+}
+
+#[test]
 fn what_was_known_of_levels_is_known_after_a_restart() {
     let one = SourceCounts {
         security: 1,
