@@ -87,6 +87,11 @@ impl Kind for Absences {
         let left = held::newest(&self.waiting).max(self.proven.newest());
         left.max(self.right.newest())
     }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        let waiting = held::as_role("waiting", &self.waiting);
+        waiting.chain(self.proven.roles()).collect()
+    }
 }
 
 impl Absences {

@@ -143,6 +143,10 @@ impl Kind for Windows {
     fn newest(&self) -> Option<Timestamp> {
         held::newest(&self.events)
     }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        held::as_role("taken", self.events.iter().map(|taken| &taken.held)).collect()
+    }
 }
 
 impl Taken {

@@ -208,7 +208,7 @@ impl Correlator {
         save(&case, store_key, &state, store, step)
     }
 
-    fn case<'a>(&'a self, rule: &'a Rule, key: &'a Key, at: Source) -> Case<'a> {
+    pub(crate) fn case<'a>(&'a self, rule: &'a Rule, key: &'a Key, at: Source) -> Case<'a> {
         let reading = self.chains.reading(rule);
         Case {
             rule,

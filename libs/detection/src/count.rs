@@ -67,6 +67,10 @@ impl Kind for Window {
     fn newest(&self) -> Option<Timestamp> {
         held::newest(&self.held)
     }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        held::as_role("counted", &self.held).collect()
+    }
 }
 
 impl Window {

@@ -105,6 +105,15 @@ pub(crate) fn keep_newest(held: &mut Vec<Held>, most: usize) -> u64 {
     held.drain(..held.len().saturating_sub(most)).count() as u64
 }
 
+/// These events, as what they are held.
+pub(crate) fn as_role<'a>(
+    role: &str,
+    held: impl IntoIterator<Item = &'a Held>,
+) -> impl Iterator<Item = (String, &'a Held)> {
+    let role = role.to_owned();
+    held.into_iter().map(move |held| (role.clone(), held))
+}
+
 /// The time of the newest of these.
 pub(crate) fn newest<E: AsRef<Held>>(held: &[E]) -> Option<Timestamp> {
     held.last().map(|held| held.as_ref().time)

@@ -90,6 +90,11 @@ impl Kind for Sides {
     fn newest(&self) -> Option<Timestamp> {
         held::newest(&self.left).max(held::newest(&self.right))
     }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        let left = held::as_role("left", &self.left);
+        left.chain(held::as_role("right", &self.right)).collect()
+    }
 }
 
 impl Sides {

@@ -71,6 +71,9 @@ pub(crate) trait Kind {
 
     /// The time of the newest event.
     fn newest(&self) -> Option<Timestamp>;
+
+    /// Every event that is held, and as what: for people who ask.
+    fn roles(&self) -> Vec<(String, &Held)>;
 }
 
 /// What became of an event.

@@ -14,6 +14,7 @@ mod correlate;
 mod count;
 mod dispatch;
 mod episode;
+mod explain;
 mod extract;
 mod held;
 mod join;
@@ -38,7 +39,9 @@ mod watermark;
 mod window;
 
 pub use correlate::{CorrelateTally, Correlator, Step};
+pub use explain::{Answer, EpisodeView, Explained, Explainer, HeldView, KeyView};
 pub use matching::{Matched, Matcher, RuleTally};
 pub use packed::Facts;
+pub use predicate::Truth;
 pub use sources::SourceSet;
 pub use watermark::{Progress, SourceCounts, effective_time};

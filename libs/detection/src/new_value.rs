@@ -9,7 +9,7 @@ use ruleset::{NewValuePattern, Pattern, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, Truth};
-use crate::held::Held;
+use crate::held::{self, Held};
 use crate::kept::{Added, Kind, VALUES_MAX};
 use crate::proven::Proven;
 use crate::sightings::Sightings;
@@ -103,6 +103,12 @@ impl Kind for News {
 
     fn newest(&self) -> Option<Timestamp> {
         self.any.newest().max(self.proven.newest())
+    }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        let waiting = self.waiting.iter().map(|candidate| &candidate.held);
+        let waiting = held::as_role("waiting", waiting);
+        waiting.chain(self.proven.roles()).collect()
     }
 }
 

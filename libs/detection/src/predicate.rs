@@ -16,10 +16,12 @@ use crate::text::{TextMatcher, is_same};
 
 /// What is known of a condition. Only `Yes` lets an event pass; the denial of `Unknown` is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Truth {
+pub enum Truth {
+    /// It is known not to hold.
     No,
     /// The event does not say: the field is absent, or is of a type that does not compare.
     Unknown,
+    /// It holds.
     Yes,
 }
 

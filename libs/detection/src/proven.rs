@@ -55,6 +55,10 @@ impl Proven {
         });
     }
 
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (String, &Held)> {
+        held::as_role("held true", &self.held)
+    }
+
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         held::newest(&self.held)
     }

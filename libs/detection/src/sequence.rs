@@ -102,6 +102,13 @@ impl Kind for Steps {
     fn newest(&self) -> Option<Timestamp> {
         self.steps.iter().filter_map(|events| held::newest(events)).max()
     }
+
+    fn roles(&self) -> Vec<(String, &Held)> {
+        let steps = (1..).zip(&self.steps);
+        steps
+            .flat_map(|(number, events)| held::as_role(&format!("step {number}"), events).collect::<Vec<_>>())
+            .collect()
+    }
 }
 
 impl Steps {

@@ -4,7 +4,7 @@
 //! text of an unchanged rule does not change: `tests/golden/meanings.txt` holds it still. What is added later must
 //! leave the text of rules that do not use it as it is.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -139,6 +139,13 @@ fn is_calendar(test: &Test) -> bool {
         | Test::Regex(_)
         | Test::Network(_)
         | Test::Relates(..) => false,
+    }
+}
+
+/// As its meaning is written.
+impl fmt::Display for Predicate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&predicate(self))
     }
 }
 

@@ -203,6 +203,25 @@ pub(crate) const PAGES: &[Page] = &[
         ],
     },
     Page {
+        command: &["rules", "explain"],
+        examples: &[
+            (
+                "tidewatch rules explain guide_brute_force --events auth.log.gz --key 203.0.113.9",
+                "what became of each event of one address",
+            ),
+            (
+                "tidewatch rules explain my_rule --rules rules/ --events events.jsonl --json --limit 1000",
+                "as lines of JSON",
+            ),
+        ],
+        exits: &[
+            (Exit::Ok, "the events are read; alerts or none"),
+            FAILURE,
+            (Exit::Usage, "the command line is wrong, or there is no such rule"),
+            RULES,
+        ],
+    },
+    Page {
         command: &["rules", "schema"],
         examples: &[("tidewatch rules schema > rule.schema.json", "for an editor")],
         exits: OF_PRINTERS,

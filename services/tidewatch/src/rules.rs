@@ -2,6 +2,7 @@
 
 mod check;
 mod difference;
+mod explain;
 mod files;
 mod play;
 mod test;
@@ -22,6 +23,8 @@ pub(crate) enum RulesCommand {
     Check(check::CheckArgs),
     /// Runs the tests inside rule files through the detector.
     Test(test::TestArgs),
+    /// Says why a rule fires on the events of a file, or does not: what each condition says, and what is held for each key.
+    Explain(explain::ExplainArgs),
     /// Prints the JSON Schema of rule files, for editors.
     Schema,
 }
@@ -31,6 +34,7 @@ pub(crate) fn run(command: &RulesCommand) -> Result<Exit> {
     match command {
         RulesCommand::Check(args) => check::run(args),
         RulesCommand::Test(args) => test::run(args),
+        RulesCommand::Explain(args) => explain::run(args),
         RulesCommand::Schema => {
             print(&format!("{:#}\n", ruleset::schema()));
             Ok(Exit::Ok)
