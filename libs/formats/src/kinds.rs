@@ -4,11 +4,18 @@ mod combined;
 mod json;
 mod logtide;
 mod sshd;
+mod windows;
 
 use crate::{Context, Draft, Rejection};
 
 /// Every input format, in the order in which `auto` asks them: the more particular first.
-pub const FORMATS: &[&dyn Format] = &[&logtide::Logtide, &json::Json, &sshd::Sshd, &combined::Combined];
+pub const FORMATS: &[&dyn Format] = &[
+    &logtide::Logtide,
+    &windows::Windows,
+    &json::Json,
+    &sshd::Sshd,
+    &combined::Combined,
+];
 
 /// One way to write events.
 pub trait Format: Sync {

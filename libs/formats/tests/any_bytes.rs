@@ -21,10 +21,12 @@ fn choices() -> impl Iterator<Item = Choice> {
         .chain([Choice::Auto])
 }
 
-const LINES: [&str; 8] = [
+const LINES: [&str; 10] = [
     r#"{"time":"2026-01-01T00:00:00.5Z","service":"api","level":"warn","message":"m","metadata":{"user_id":"u","n":[1,{"x":"\u00e9\n"}]}}"#,
     r#"{"service":"SECURITY: login_failed","level":"warn","message":{"source_ip":"::ffff:1.2.3.4"},"metadata":{"service":"security"}}"#,
     r#"{"schema_version":1,"event_id":"e","tags":["a"],"repeat":2,"audit":true,"userId":7,"ip":"1.2.3.4","time":1767225600}"#,
+    r##"{"Event":{"System":{"Provider":{"#attributes":{"Name":"p"}},"EventID":4625,"Channel":"Security"},"EventData":{"IpAddress":"1.2.3.4","Data":{"#text":["a"]}}}}"##,
+    r#"{"@timestamp":"2026-01-01T00:00:00.5Z","winlog":{"channel":"c","event_id":1,"event_data":{"User":"u"},"process":{"pid":4}},"log":{"level":"error"}}"#,
     "Mar 27 13:06:56 web-1 sshd[17]: message repeated 5 times: [ Failed password for invalid user a from 1.2.3.4 port 22 ssh2]",
     "<38>2024-05-01T12:00:00.1+02:00 h sshd[1]: Invalid user  from host.example port 1",
     "Feb 29 13:06:56 h sudo:  u : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/su",
@@ -85,7 +87,7 @@ fn check(record: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
                 // The longest name of a field that a cut can report is "metadata." and a key.
                 let bound = limits.string.max(limits.key + "metadata.".len());
                 prop_assert!(longest_text(&written) <= bound, "{}", written);
-                let is_of_object = matches!(event.format.as_str(), "json" | "logtide");
+                let is_of_object = matches!(event.format.as_str(), "json" | "logtide" | "windows");
                 let undeclared = event
                     .metadata
                     .keys()
@@ -185,7 +187,9 @@ proptest! {
 
 #[test]
 fn auto_finds_the_format_of_each_line() {
-    let expected = ["logtide", "logtide", "json", "sshd", "sshd", "sshd", "sshd", "combined"];
+    let expected = [
+        "logtide", "logtide", "json", "windows", "windows", "sshd", "sshd", "sshd", "sshd", "combined",
+    ];
     for (line, expected) in LINES.iter().zip(expected) {
         let found = Choice::Auto.format(line.as_bytes()).map(formats::Format::name);
         assert_eq!(found, Some(expected), "{line}");
@@ -285,6 +289,6 @@ fn names_of_formats() {
     let unknown = "ssh".parse::<Choice>().unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "`ssh` is not a format; the formats are auto, logtide, json, sshd, combined"
+        "`ssh` is not a format; the formats are auto, logtide, windows, json, sshd, combined"
     );
 }

@@ -35,7 +35,7 @@ pub(crate) use duration::{Bounds, GRACE, KEEP_ALIVE, LATENESS, SUPPRESS, WINDOW,
 pub(crate) use expression::expression;
 pub(crate) use field::{CANONICAL, field_name};
 pub(crate) use inner::{inner, inner_step};
-pub(crate) use keys::{names, pairs, step_keys};
+pub(crate) use keys::{KEY_FIELDS_MAX, names, pairs, step_keys};
 pub(crate) use limit::{Domain, limit, rising, whole_limit};
 pub(crate) use literal::number;
 pub(crate) use network::network;

@@ -118,7 +118,7 @@ struct Loading {
 }
 
 /// The most regular expressions of a rule set: the worst take a megabyte and 20 ms to compile, each.
-const REGEX_COUNT_MAX: usize = 1_000;
+const REGEX_COUNT_MAX: usize = 500;
 
 impl Loading {
     /// Files that are all there is.
@@ -140,7 +140,7 @@ impl Loading {
         for (source, documents) in documents {
             loading.read(source, documents, theirs.placeholders());
         }
-        let mut made = theirs.make(REGEX_COUNT_MAX.saturating_sub(loading.regexes));
+        let mut made = theirs.make(REGEX_COUNT_MAX.saturating_sub(loading.regexes), &loading.located);
         loading.located.append(&mut made.located);
         loading.errors.append(&mut made.errors);
         loading.warnings.append(&mut made.warnings);

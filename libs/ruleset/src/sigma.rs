@@ -7,16 +7,21 @@
 
 mod compiler;
 mod condition;
+mod correlation;
 mod detection;
 mod document;
 mod encode;
+mod expression;
 mod filter;
 mod mapping;
 mod modifiers;
 mod placeholders;
 mod plain;
 mod reader;
+mod resolve;
 mod text;
+
+use std::collections::BTreeMap;
 
 use crate::error::{Fault, RuleError, RuleWarning, Source};
 use crate::query::{Query, all_of};
@@ -24,9 +29,15 @@ use crate::rule_file::{Content, Located, Node};
 use crate::{Pattern, Predicate};
 
 use compiler::Compiler;
+use correlation::Correlation;
 use mapping::{Logsource, MAPPINGS};
 pub(crate) use placeholders::Placeholders;
+use plain::Plain;
 use reader::{Reader, begin};
+use resolve::Resolver;
+
+/// The longest chain of correlations that is followed; how many levels may be is checked of all rules together.
+const CHAIN_MAX: usize = 8;
 
 /// What kind of Sigma document this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +124,13 @@ impl<'a> Documents<'a> {
     }
 
     /// The rules that all documents together make. At most `regexes_max` regular expressions.
-    pub(crate) fn make(self, regexes_max: usize) -> Made {
+    pub(crate) fn make(self, regexes_max: usize, ours: &[Located]) -> Made {
         let Self {
             mut readers,
             placeholders,
             waiting,
         } = self;
-        let (mut plains, mut filters) = (Vec::new(), Vec::new());
+        let (mut plains, mut filters, mut correlations) = (Vec::new(), Vec::new(), Vec::new());
         let mut regexes = 0;
         for (file, kind, node) in waiting {
             let reader = &mut readers[file];
@@ -131,7 +142,7 @@ impl<'a> Documents<'a> {
                 Kind::Rule => added(&mut plains, plain::read(reader, file, node, &placeholders)),
                 Kind::Filter => added(&mut filters, filter::read(reader, file, node, &placeholders)),
                 Kind::Correlation => {
-                    reader.refuse(&Fault::new(at.clone(), "correlations are not supported yet"));
+                    correlations.extend(correlation::read(reader, file, node));
                     0
                 }
                 Kind::Action => {
@@ -150,7 +161,7 @@ impl<'a> Documents<'a> {
         for filter in &filters {
             filter.apply(&mut readers, &mut plains);
         }
-        let located = plains.into_iter().map(|plain| plain.located(&readers)).collect();
+        let located = joined(&mut readers, plains, correlations, ours);
         let mut made = Made {
             located,
             ..Made::default()
@@ -161,6 +172,62 @@ impl<'a> Documents<'a> {
         }
         made
     }
+}
+
+/// The rules of correlations, and those rules with `detection` that have alerts of their own.
+fn joined(
+    readers: &mut [Reader],
+    plains: Vec<Plain>,
+    correlations: Vec<Correlation>,
+    ours: &[Located],
+) -> Vec<Located> {
+    // A rule is left out if correlations refer to it, unless one of them wants its alerts, too.
+    let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+    for correlation in &correlations {
+        for rule in correlation.references() {
+            *wanted.entry(rule.value).or_default() |= correlation.generate;
+        }
+    }
+    let is_kept = |plain: &Plain| {
+        let names = [Some(&plain.head.id), plain.head.name.as_ref()];
+        let mut wanted = names
+            .into_iter()
+            .flatten()
+            .filter_map(|name| wanted.get(name))
+            .peekable();
+        wanted.peek().is_none() || wanted.any(|is_wanted| *is_wanted)
+    };
+    let kept: Vec<bool> = plains.iter().map(is_kept).collect();
+    let mut resolver = Resolver {
+        plains: Resolver::index(&plains),
+        ours,
+        made: BTreeMap::new(),
+    };
+    let mut waiting = correlations;
+    for _ in 0..CHAIN_MAX {
+        let is_ready: Vec<bool> = waiting.iter().map(|one| resolver.is_ready(one, &waiting)).collect();
+        let mut flags = is_ready.into_iter();
+        let ready: Vec<_> = waiting.extract_if(.., |_| flags.next().unwrap_or(false)).collect();
+        for correlation in ready {
+            let reader = &mut readers[correlation.head.file];
+            resolver.make(reader, correlation);
+        }
+    }
+    for correlation in waiting {
+        let message =
+            format!("correlations refer to each other in a circle here, or in a chain of more than {CHAIN_MAX}");
+        readers[correlation.head.file].refuse(&Fault::new(correlation.at, message));
+    }
+    let made = resolver.made.into_values();
+    let mut located: Vec<Located> = made
+        .map(|mut made| {
+            made.located.rule.generates = made.is_wanted || !made.is_silenced;
+            made.located
+        })
+        .collect();
+    let plains = plains.into_iter().zip(kept).filter(|(_, is_kept)| *is_kept);
+    located.extend(plains.map(|(plain, _)| plain.located(readers)));
+    located
 }
 
 /// Keeps what was read, and says how many regular expressions it has.

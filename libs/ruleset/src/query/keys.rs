@@ -2,7 +2,7 @@ use super::{Cursor, field_name};
 use crate::error::{Fault, quoted};
 
 /// The most fields that a group or a join has.
-const KEY_FIELDS_MAX: usize = 8;
+pub(crate) const KEY_FIELDS_MAX: usize = 8;
 
 /// The fields of one part of a key: its name on the left, on the right, or in each step.
 type Names = Vec<String>;

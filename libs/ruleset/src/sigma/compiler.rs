@@ -337,7 +337,7 @@ fn exact(number: &Number) -> Option<f64> {
     number.as_f64().filter(|value| value.abs() < EXACT_MAX)
 }
 
-fn number(value: &Node) -> Result<f64, Fault> {
+pub(super) fn number(value: &Node) -> Result<f64, Fault> {
     let written = scalar(value)?;
     let read = written.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     read.ok_or_else(|| Fault::new(value.at.clone(), format!("{} is not a number", quoted(&written))))

@@ -114,7 +114,7 @@ pub(super) fn condition(text: &str, selections: &mut Selections) -> Result<Predi
 }
 
 /// Words, and parentheses and bars by themselves.
-fn words(text: &str) -> Vec<Given<String>> {
+pub(super) fn words(text: &str) -> Vec<Given<String>> {
     let mut words: Vec<Given<String>> = Vec::new();
     let mut is_word = false;
     for (at, character) in text.char_indices() {

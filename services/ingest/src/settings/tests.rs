@@ -96,7 +96,7 @@ ingest:
         "ingest.api_keys.d.tenant: is the tenant of Tidewatch's own canaries",
         "ingest.canary.interval: must be from 1s to 1h, or 0s for none",
         "ingest.topics[0].topic: is written by Tidewatch itself",
-        "ingest.topics[1].format: must be one of auto, logtide, json, sshd, combined, found the text \"nonsense\"",
+        "ingest.topics[1].format: must be one of auto, logtide, windows, json, sshd, combined, found the text \"nonsense\"",
         "ingest.topics[1].zone: `Mars/Olympus`",
         "ingest.topics: x is named twice",
         "ingest.heartbeat: unknown key",
