@@ -23,7 +23,11 @@ fn fires(detection: &str, event: &Value) -> bool {
         partition: 0,
     };
     let mut matched = Matched::default();
-    Matcher::new(&loaded.rule_set).evaluate(&decoded.event, Source { partition, offset: 0 }, now, &mut matched);
+    let source = Source { partition, offset: 0 };
+    let mut matcher = Matcher::new(&loaded.rule_set);
+    matcher
+        .evaluate(&decoded.event.encode(), source, now, &mut matched)
+        .unwrap();
     !matched.alerts.is_empty()
 }
 

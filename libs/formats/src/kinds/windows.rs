@@ -114,16 +114,12 @@ impl Fields {
     /// What the program that wrote the event says.
     fn data(&mut self, fields: Map<String, Value>) {
         for (name, value) in fields {
-            match value {
-                _ if name == ATTRIBUTES || name.ends_with(SEPARATE) => {}
-                // Data without names: one text, or a list of them.
-                Value::Object(mut element) if element.contains_key(TEXT) => {
-                    self.flat.insert(name, element.remove(TEXT).unwrap_or_default());
-                }
-                value => {
-                    self.flat.insert(name, value);
-                }
+            if name == ATTRIBUTES || name.ends_with(SEPARATE) {
+                continue;
             }
+            // Data without names: one text, or a list of them.
+            let text = value.get(TEXT).cloned();
+            self.flat.insert(name, text.unwrap_or(value));
         }
     }
 
@@ -150,7 +146,7 @@ impl Fields {
                     }
                 }
             }
-            value => {
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
                 self.flat.insert(name.to_owned(), value);
             }
         }

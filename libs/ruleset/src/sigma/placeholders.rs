@@ -19,6 +19,12 @@ pub(crate) struct Placeholders {
     values: BTreeMap<String, Vec<String>>,
 }
 
+/// How a value is read: what lies between its placeholders, and what stands for them.
+struct Reading<T> {
+    text: fn(&str) -> T,
+    value: fn(&str) -> T,
+}
+
 /// A piece of a value before it is expanded.
 enum Part<'a> {
     Text(String),
@@ -59,7 +65,11 @@ impl Placeholders {
         at: &Range<usize>,
     ) -> Result<Vec<Vec<Piece>>, Fault> {
         let join = |before: &Vec<Piece>, next: &Vec<Piece>| [before.as_slice(), next].concat();
-        self.combine(reader, written, at, (pieces, pieces), join)
+        let read = Reading {
+            text: pieces,
+            value: pieces,
+        };
+        self.combine(reader, written, at, &read, join)
     }
 
     /// The same, where `written` is a regular expression and the values are plain text in it.
@@ -70,17 +80,20 @@ impl Placeholders {
         at: &Range<usize>,
     ) -> Result<Vec<String>, Fault> {
         let join = |before: &String, next: &String| format!("{before}{next}");
-        self.combine(reader, written, at, (str::to_owned, regex::escape), join)
+        let read = Reading {
+            text: str::to_owned,
+            value: regex::escape,
+        };
+        self.combine(reader, written, at, &read, join)
     }
 
-    /// Every combination of the placeholders' values: what lies between them read by the first of `read`, they by the
-    /// second.
+    /// Every combination of the placeholders' values.
     fn combine<T: Clone + Default>(
         &self,
         reader: &mut Reader,
         written: &str,
         at: &Range<usize>,
-        read: (fn(&str) -> T, fn(&str) -> T),
+        read: &Reading<T>,
         join: impl Fn(&T, &T) -> T,
     ) -> Result<Vec<T>, Fault> {
         let parts = parts(written);
@@ -93,8 +106,8 @@ impl Placeholders {
         let mut expanded = vec![T::default()];
         for part in parts {
             let next: Vec<T> = match part {
-                Part::Text(text) => vec![read.0(&text)],
-                Part::Name(name) => self.of(name, at)?.iter().map(|value| read.1(value)).collect(),
+                Part::Text(text) => vec![(read.text)(&text)],
+                Part::Name(name) => self.of(name, at)?.iter().map(|value| (read.value)(value)).collect(),
             };
             if expanded.len() * next.len() > EXPANDED_MAX {
                 let message = format!("the placeholders of this value have more than {EXPANDED_MAX} combinations");

@@ -60,79 +60,82 @@ fn the_head_of_a_document_is_that_of_the_rule() {
     assert_eq!(only(&text.replace("tags:", "name: my_rule\ntags:")).id, "my_rule");
 }
 
+/// A detection, and what is said of it.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "s: {a|contain: b}\ncondition: s",
+        "6:11: unknown modifier `contain`: did you mean `contains`?",
+    ),
+    (
+        "s: {a|re|cidr: b}\ncondition: s",
+        "6:14: `cidr` does not combine with `re` before it",
+    ),
+    (
+        "s: {a|i: b}\ncondition: s",
+        "6:11: `i` is a flag of a regular expression: it stands behind `re`",
+    ),
+    (
+        "s: {a: b}\ncondition: s and",
+        "7:21: the name of a selection is missing here",
+    ),
+    (
+        "s: {a: b}\ncondition: s and (s",
+        "7:22: this parenthesis is never closed",
+    ),
+    (
+        "s: {a: b}\ncondition: s nad s",
+        "7:18: `and`, `or` or the end of the condition is expected here, not `nad`",
+    ),
+    (
+        "sel: {a: b}\ncondition: sal",
+        "7:16: there is no selection `sal`: did you mean `sel`?",
+    ),
+    (
+        "s: {a: b}\ncondition: 2 of them",
+        "7:16: `1 of` or `all of`: `2` is neither",
+    ),
+    ("s: {a: b}\ncondition: 1 of x*", "7:21: no selection is named like `x*`"),
+    ("s: {a: b}", "6:5: `condition` is missing"),
+    (
+        "s: {a|expand: '%x%'}\ncondition: s",
+        "6:19: there is no placeholder `x`: a document with `placeholders:` gives it a list of values",
+    ),
+    (
+        "s: {a|re: '('}\ncondition: s",
+        "6:15: this is not a regular expression: unclosed group",
+    ),
+    (
+        "s: {a|cidr: 10.0.0.0/40}\ncondition: s",
+        "6:17: `10.0.0.0/40` is not a network such as 10.0.0.0/8 or fd00::/8",
+    ),
+    (
+        "s: {a|exists: x}\ncondition: s",
+        "6:19: `exists` is true or false, not text",
+    ),
+    ("s: {a|gt: x}\ncondition: s", "6:15: `x` is not a number"),
+    (
+        "s: {a|hour: 24}\ncondition: s",
+        "6:17: `24` is not a whole number from 0 to 23",
+    ),
+    (
+        "s: {a|contains: null}\ncondition: s",
+        "6:21: null is the absence of the field, and takes no modifier",
+    ),
+    (
+        "s: {a|base64: 'x*'}\ncondition: s",
+        "6:19: a value with wildcards has no `base64`: a plain star is written `\\*`",
+    ),
+    (
+        "s: {a: {b: c}}\ncondition: s",
+        "6:12: a value is text, a number, true or false, not a mapping",
+    ),
+    ("s: {a: []}\ncondition: s", "6:12: `a` has no values"),
+    ("s: {}\ncondition: s", "6:8: `s` selects nothing"),
+];
+
 #[test]
 fn what_cannot_be_understood_is_refused_at_its_place() {
-    let cases = [
-        (
-            "s: {a|contain: b}\ncondition: s",
-            "6:11: unknown modifier `contain`: did you mean `contains`?",
-        ),
-        (
-            "s: {a|re|cidr: b}\ncondition: s",
-            "6:14: `cidr` does not combine with `re` before it",
-        ),
-        (
-            "s: {a|i: b}\ncondition: s",
-            "6:11: `i` is a flag of a regular expression: it stands behind `re`",
-        ),
-        (
-            "s: {a: b}\ncondition: s and",
-            "7:21: the name of a selection is missing here",
-        ),
-        (
-            "s: {a: b}\ncondition: s and (s",
-            "7:22: this parenthesis is never closed",
-        ),
-        (
-            "s: {a: b}\ncondition: s nad s",
-            "7:18: `and`, `or` or the end of the condition is expected here, not `nad`",
-        ),
-        (
-            "sel: {a: b}\ncondition: sal",
-            "7:16: there is no selection `sal`: did you mean `sel`?",
-        ),
-        (
-            "s: {a: b}\ncondition: 2 of them",
-            "7:16: `1 of` or `all of`: `2` is neither",
-        ),
-        ("s: {a: b}\ncondition: 1 of x*", "7:21: no selection is named like `x*`"),
-        ("s: {a: b}", "6:5: `condition` is missing"),
-        (
-            "s: {a|expand: '%x%'}\ncondition: s",
-            "6:19: there is no placeholder `x`: a document with `placeholders:` gives it a list of values",
-        ),
-        (
-            "s: {a|re: '('}\ncondition: s",
-            "6:15: this is not a regular expression: unclosed group",
-        ),
-        (
-            "s: {a|cidr: 10.0.0.0/40}\ncondition: s",
-            "6:17: `10.0.0.0/40` is not a network such as 10.0.0.0/8 or fd00::/8",
-        ),
-        (
-            "s: {a|exists: x}\ncondition: s",
-            "6:19: `exists` is true or false, not text",
-        ),
-        ("s: {a|gt: x}\ncondition: s", "6:15: `x` is not a number"),
-        (
-            "s: {a|hour: 24}\ncondition: s",
-            "6:17: `24` is not a whole number from 0 to 23",
-        ),
-        (
-            "s: {a|contains: null}\ncondition: s",
-            "6:21: null is the absence of the field, and takes no modifier",
-        ),
-        (
-            "s: {a|base64: 'x*'}\ncondition: s",
-            "6:19: a value with wildcards has no `base64`: a plain star is written `\\*`",
-        ),
-        (
-            "s: {a: {b: c}}\ncondition: s",
-            "6:12: a value is text, a number, true or false, not a mapping",
-        ),
-        ("s: {a: []}\ncondition: s", "6:12: `a` has no values"),
-        ("s: {}\ncondition: s", "6:8: `s` selects nothing"),
-    ];
+    let cases = REFUSED;
     let told = |(detection, _): &(&str, &str)| errors(&[("r.yml", &with(detection))]).join("\n");
     let expected: Vec<_> = cases.iter().map(|(_, expected)| format!("r.yml:{expected}")).collect();
     assert_eq!(cases.iter().map(told).collect::<Vec<_>>(), expected);
@@ -198,13 +201,15 @@ fn meaning(correlation: &str) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
+const BOTH: &str = "rules: [failed, succeeded]\ngroup-by: [User]\ntimespan: 5m";
+
 #[test]
-fn every_type_of_correlation_is_a_pattern() {
-    let any = "(any <failed> <succeeded>)";
-    let both = "rules: [failed, succeeded]\ngroup-by: [User]\ntimespan: 5m";
+fn counts_and_computed_values_are_aggregates() {
+    let (any, both) = ("(any <failed> <succeeded>)", BOTH);
     let cases = [
         (
-            "type: event_count\nrules: [failed]\ngroup-by: [User, source.ip]\ntimespan: 1h\ncondition: {gt: 10}".to_owned(),
+            "type: event_count\nrules: [failed]\ngroup-by: [User, source.ip]\ntimespan: 1h\ncondition: {gt: 10}"
+                .to_owned(),
             r#"count <failed>; window 3600000; group_by ["User" "source_ip"]; at_least 11"#.to_owned(),
         ),
         (
@@ -220,24 +225,44 @@ fn every_type_of_correlation_is_a_pattern() {
         ),
         (
             format!("type: value_sum\n{both}\ncondition: {{field: Bytes, gt: 1000000}}"),
-            format!(r#"aggregate {any}; window sliding 300000; group_by ["User"]; of sum "Bytes"; limits [(> 1000000)]"#),
+            format!(
+                r#"aggregate {any}; window sliding 300000; group_by ["User"]; of sum "Bytes"; limits [(> 1000000)]"#
+            ),
         ),
         (
             format!("type: value_avg\n{both}\ncondition: {{field: Bytes, lt: 0.5}}"),
-            format!(r#"aggregate {any}; window sliding 300000; group_by ["User"]; of average "Bytes"; limits [(< 0.5)]"#),
+            format!(
+                r#"aggregate {any}; window sliding 300000; group_by ["User"]; of average "Bytes"; limits [(< 0.5)]"#
+            ),
         ),
         (
             format!("type: value_median\n{both}\ncondition: {{field: Bytes, gt: 5}}"),
-            format!(r#"aggregate {any}; window sliding 300000; group_by ["User"]; of percentile "Bytes" 50; limits [(> 5)]"#),
+            format!(
+                r#"aggregate {any}; window sliding 300000; group_by ["User"]; of percentile "Bytes" 50; limits [(> 5)]"#
+            ),
         ),
         (
             format!("type: value_percentile\n{both}\ncondition: {{field: Bytes, percentile: 95, gt: 5}}"),
-            format!(r#"aggregate {any}; window sliding 300000; group_by ["User"]; of percentile "Bytes" 95; limits [(> 5)]"#),
+            format!(
+                r#"aggregate {any}; window sliding 300000; group_by ["User"]; of percentile "Bytes" 95; limits [(> 5)]"#
+            ),
         ),
         (
             format!("type: value_percentile\n{both}\ncondition: {{field: Image, lte: 1}}"),
-            format!(r#"aggregate {any}; window sliding 300000; group_by ["User"]; of rarest_share "Image"; limits [(<= 1)]"#),
+            format!(
+                r#"aggregate {any}; window sliding 300000; group_by ["User"]; of rarest_share "Image"; limits [(<= 1)]"#
+            ),
         ),
+    ];
+    for (correlation, expected) in cases {
+        assert_eq!(meaning(&correlation), expected, "{correlation}");
+    }
+}
+
+#[test]
+fn temporal_correlations_are_sequences_and_absences() {
+    let both = BOTH;
+    let cases = [
         (
             format!("type: temporal\n{both}"),
             r#"sequence any_order; step <failed> by ["User"] at_least 1; step <succeeded> by ["User"] at_least 1; within 300000"#
