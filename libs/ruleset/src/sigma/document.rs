@@ -97,20 +97,7 @@ impl Head {
         };
         let severity = entries.take("level").and_then(|node| level(reader, node));
         status(reader, entries.take("status"));
-        let taxonomy = entries
-            .take("taxonomy")
-            .and_then(|node| line(reader, &node, "taxonomy"));
-        let taxonomy = taxonomy.map_or_else(
-            || ("sigma".to_owned(), start),
-            |(taxonomy, at)| (taxonomy.to_lowercase(), at),
-        );
-        if !MAPPINGS.knows(&taxonomy.0) {
-            let message = format!(
-                "the taxonomy {} is not known: fields are taken by the names that stand here",
-                quoted(&taxonomy.0)
-            );
-            reader.warn(&Fault::new(taxonomy.1, message));
-        }
+        let taxonomy = taxonomy(reader, entries);
         let description = entries
             .take("description")
             .filter(|node| !matches!(node.content, Content::Null));
@@ -129,7 +116,7 @@ impl Head {
             tags,
             references,
             fields,
-            taxonomy: taxonomy.0,
+            taxonomy,
         })
     }
 
@@ -153,6 +140,25 @@ impl Head {
         }
         Message { parts }
     }
+}
+
+/// The names in which a document speaks of fields.
+pub(super) fn taxonomy(reader: &mut Reader, entries: &mut Entries) -> String {
+    let Some((name, at)) = entries
+        .take("taxonomy")
+        .and_then(|node| line(reader, &node, "taxonomy"))
+    else {
+        return "sigma".to_owned();
+    };
+    let name = name.to_lowercase();
+    if !MAPPINGS.knows(&name) {
+        let message = format!(
+            "the taxonomy {} is not known: fields are taken by the names that stand here",
+            quoted(&name)
+        );
+        reader.warn(&Fault::new(at, message));
+    }
+    name
 }
 
 fn warn_of_misspelt(reader: &mut Reader, entries: &Entries) {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::compiler::Compiler;
-use super::document::Head;
-use super::mapping::Logsource;
+use super::document::taxonomy;
+use super::mapping::{Logsource, MAPPINGS};
 use super::placeholders::Placeholders;
 use super::plain::Plain;
 use super::reader::{Reader, begin, items};
@@ -35,12 +35,12 @@ pub(super) fn read(reader: &mut Reader, file: usize, node: Node, placeholders: &
     let logsource = reader.require(&mut entries, "logsource");
     let logsource = logsource.and_then(|node| Logsource::read(reader, node));
     let written = entries.take("filter")?;
-    let head = Head::read(reader, file, &mut entries);
+    let taxonomy = taxonomy(reader, &mut entries);
+    reader.require(&mut entries, "title");
     let at = begin(&written.at);
     let mut written = reader.any_mapping(written, "filter")?;
     let rules = reader.require(&mut written, "rules").map(|node| rules(reader, node));
-    let mapping = head.as_ref()?.mapping();
-    let mut compiler = Compiler::new(mapping, placeholders);
+    let mut compiler = Compiler::new(MAPPINGS.of_taxonomy(&taxonomy), placeholders);
     let condition = detection::detection(reader, written, &mut compiler)?;
     (reader.errors.len() == before).then_some(())?;
     let mut denies = false;
