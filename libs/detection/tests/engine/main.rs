@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod absences;
+mod aggregates;
 mod conditions;
 mod chains;
 mod counting;
@@ -18,5 +19,6 @@ mod properties;
 mod reference;
 mod sequences;
 mod stateless;
+mod suppression;
 mod typed;
 mod watermarks;
