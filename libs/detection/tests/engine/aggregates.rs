@@ -23,6 +23,9 @@ const SESSION: fn() -> Window = || Window::Session {
     max: span(8 * SECOND),
 };
 
+/// A window, the seconds of its events, and what is found.
+type Case = (Window, &'static [i64], &'static [(i64, i64, u64)]);
+
 fn computes(window: Window, aggregate: Aggregate, limits: &[(Comparison, f64)]) -> Pattern {
     Pattern::Aggregate(AggregatePattern {
         filter: kind("a"),
@@ -211,7 +214,7 @@ fn several_limits_must_all_hold() {
 #[test]
 fn windows_of_what_is_monotone() {
     let three = |window: Window| computes(window, Aggregate::Count, &[(Greater, 2.0)]);
-    let cases: [(Window, &[i64], &[(i64, i64, u64)]); 11] = [
+    let cases: [Case; 11] = [
         (SLIDING(), &[0, 5, 10], &[(0, 10, 3)]),
         (SLIDING(), &[0, 5, 11], &[]),
         (SLIDING(), &[0, 5, 10, 12], &[(0, 10, 3), (5, 12, 3)]),
@@ -257,7 +260,7 @@ fn what_is_monotone_fires_at_once() {
 #[test]
 fn windows_of_what_is_decided_when_they_are_over() {
     let few = |window: Window| computes(window, Aggregate::Count, &[(Less, 3.0)]);
-    let cases: [(Window, &[i64], &[(i64, i64, u64)]); 10] = [
+    let cases: [Case; 10] = [
         (SLIDING(), &[0, 5, 10, 11], &[(11, 11, 1)]),
         (SLIDING(), &[0, 11, 16, 21, 22], &[(0, 0, 1), (22, 22, 1)]),
         (TUMBLING(), &[0, 5, 9, 10, 19], &[(10, 19, 2)]),
