@@ -292,6 +292,8 @@ fn a_window_is_decided_when_the_watermark_has_passed_it_and_not_before() {
         let mut engine = Engine::with(&rules);
         engine.send([at(SECOND, 1)]);
         engine.tick(last + GRACE + DISORDER);
+        // What is too late is put aside, and lets the key be looked at.
+        engine.send([at(-50 * HOUR, 1)]);
         assert_eq!(engine.told(), [], "{window:?}");
         engine.reload(&rules);
         engine.tick(last + GRACE + DISORDER + 1);

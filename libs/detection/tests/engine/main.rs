@@ -3,8 +3,8 @@
 
 mod absences;
 mod aggregates;
-mod conditions;
 mod chains;
+mod conditions;
 mod counting;
 mod docs_examples;
 mod driver;
