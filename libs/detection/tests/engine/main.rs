@@ -12,6 +12,7 @@ mod episodes;
 mod extremes;
 mod joins;
 mod lateness;
+mod levels;
 mod limits;
 mod new_values;
 mod probes;
