@@ -129,7 +129,8 @@ fn a_rule_reads_what_is_decided_by_watermarks_as_soon_as_it_is_decided() {
     let twice = "alert:rule-0 | window 1h | group by user_id | count > 1 | lateness 0s";
     let mut engine = Engine::new(&[silent, twice]);
     engine.send([event("a", "mfa_challenge", 0), event("b", "mfa_challenge", 30 * MINUTE)]);
-    engine.tick(25 * MINUTE);
+    // The one is decided, and what it reads is done to behind the other.
+    engine.tick(40 * MINUTE);
     assert_eq!(opened(&engine), [1, 0]);
     engine.tick(2 * HOUR);
     assert_eq!((opened(&engine), engine.tally.late), ([2, 1], 0));
@@ -155,9 +156,8 @@ fn what_was_known_of_levels_is_known_after_a_restart() {
         rule_set: set.hash(),
         watermarks: vec![(FACTS, time(5 * HOUR - 10 * SECOND))],
     };
-    let changes = again.changes.len();
     again.record(FactRecord::Tick(of_level_1()).encode());
-    assert_eq!(again.changes.len(), changes, "it was known");
+    assert_eq!(again.changes, [], "it was known");
     // A state of before there were rules that read alerts loads, and knows nothing of levels.
     let mut plain = Engine::new(&[BRUTE_FORCE]);
     plain.tick(5 * HOUR);
