@@ -291,8 +291,9 @@ impl Pattern {
             | Self::Aggregate(_)
             | Self::Join(_)
             | Self::Sequence(_)
-            | Self::Absence(_)
-            | Self::NewValue(_) => self.reach(),
+            | Self::Absence(_) => self.reach(),
+            // What is new a day later is another thing that is new.
+            Self::NewValue(_) => Duration::ZERO,
         }
     }
 

@@ -75,8 +75,8 @@ pub struct Timing {
     pub grace: Duration,
     /// How old a fact may be, against the watermark, and still count. Default 1 hour, at most 24 hours.
     pub lateness: Duration,
-    /// How long after its last true moment an episode still goes on. Default: the window, of a session its gap. Zero: every moment at which
-    /// the rule holds is an episode by itself (`every_match`).
+    /// How long after its last true moment an episode still goes on. Default: [`Pattern::default_keep_alive`]. Zero: every
+    /// moment at which the rule holds is an episode by itself (`every_match`).
     pub keep_alive: Duration,
     /// How long after its last true moment a new match still belongs to an episode that was closed, without a word to
     /// anybody until that is over too (`suppress`). Zero: no longer than `keep_alive`.

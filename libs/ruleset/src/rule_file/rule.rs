@@ -292,6 +292,7 @@ fn timing(
     let suppress = knob("suppression", "suppress", query.suppress);
     let default = Timing::default_of(&query.pattern);
     let span = |given: Option<Given<Duration>>, default| given.map_or(default, |given| given.value);
+    let every_match = keep_alive.as_ref().is_some_and(|given| given.value.is_zero());
     let keep_alive = span(keep_alive, default.keep_alive);
     if let Some(given) = &suppress
         && given.value <= keep_alive
@@ -299,7 +300,7 @@ fn timing(
         let message = "`suppress` is not longer than `keep_alive`, so it says nothing";
         reader.refuse(&Fault::new(given.at.clone(), message));
     } else if let Some(given) = &suppress
-        && keep_alive.is_zero()
+        && every_match
     {
         let message = "`every_match` in the query makes each match an alert of its own: none can be suppressed";
         reader.refuse(&Fault::new(given.at.clone(), message));
