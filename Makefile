@@ -6,7 +6,7 @@ export SEEDS ?= 2000
 # Version 2 is a command of docker's, version 1 one of its own.
 compose = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-.PHONY: help demo test unit sim e2e lint fuzz reference dashboards kafka kafka-stop s3 s3-stop up down images stack
+.PHONY: help demo test unit sim e2e lint fuzz bench reference dashboards kafka kafka-stop s3 s3-stop up down images stack
 help:
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
@@ -30,6 +30,9 @@ e2e: ## the services as processes against a real Kafka and a real S3
 
 lint: ## formatting, clippy, layers, scripts, licences
 	@deploy/dev/test.sh shell fmt clippy layering deny
+
+bench: ## nanoseconds per event beside baselines and a peer; ARGS="quiet" and others go to criterion
+	@export CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target); cd benches && cargo bench --locked --bench matching -- $(ARGS)
 
 fuzz: ## any text to the readers of rules, for MINUTES=5 each; needs a nightly compiler
 	@deploy/dev/fuzz.sh $(MINUTES)

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 cd "$here/../.."
 
-stages=(packages shell fmt clippy build layering unit rules man sim conformance prometheus grafana compose chart schema deny servers e2e faults)
+stages=(packages shell fmt clippy build layering unit benches rules man sim conformance prometheus grafana compose chart deny servers e2e faults)
 passed_over=77
 not_unit=(layering sim conformance e2e faults)
 
@@ -32,6 +32,7 @@ stage_packages() {
     deploy/dev/packages.sh test
     deploy/dev/grafana.sh fetch
     download "the crates of Cargo.lock" cargo fetch --locked --target "$(rustc -vV | sed -n 's/host: //p')"
+    download "the crates of benches/Cargo.lock" cargo fetch --locked --manifest-path benches/Cargo.toml
     deploy/dev/producers.sh
     [ -n "${TIDEWATCH_TEST_KAFKA:-}" ] || deploy/dev/kafka-jars.sh
 }
@@ -53,6 +54,12 @@ stage_clippy() {
 stage_build() { cargo build --locked -p tidewatch; }
 stage_layering() { cargo test --locked -p layering; }
 stage_unit() { cargo test --locked --no-fail-fast --workspace "${not_unit[@]/#/--exclude=}"; }
+# They are built as they are tested, and nothing is measured: that both engines say the same of the same rules.
+stage_benches() {
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+    cargo clippy --locked --manifest-path benches/Cargo.toml --all-targets -- -D warnings
+    cargo test --locked --manifest-path benches/Cargo.toml --lib --tests
+}
 stage_rules() {
     "$(binary)" rules check --deny-warnings rules/
     "$(binary)" rules test rules/
@@ -75,12 +82,6 @@ stage_prometheus() {
 stage_grafana() { deploy/dev/grafana.sh check; }
 stage_compose() { deploy/dev/compose.sh "$(binary)"; }
 stage_chart() { deploy/dev/chart.sh "$(binary)"; }
-# With the packages that the stage chart has installed.
-stage_schema() {
-    local python=$tidewatch_cache/chart/bin/python
-    [ -x "$python" ] || fail "deploy/dev/chart.sh has not installed its packages yet; run the stage chart first"
-    "$python" -B deploy/dev/rule_schema.py "$(binary)"
-}
 stage_deny() {
     cargo deny --version >/dev/null 2>&1 ||
         pass_over "cargo-deny is not installed: cargo install cargo-deny --locked (licences and sources: see layering)"

@@ -78,10 +78,21 @@ pub(crate) struct Extractor {
     slots: [Option<Slot>; FIELDS.len()],
     /// A canonical field that may be absent, and the slot of the one in metadata that stands for it then.
     stand_ins: Vec<(Slot, Slot)>,
+    /// The slots of what is said even by a field that is absent, or is no text.
+    implied: Vec<(Slot, Implied)>,
     metadata: Entry,
     width: usize,
     reads_tags: bool,
     reads_texts: bool,
+}
+
+/// What an event says by its fields together.
+#[derive(Clone, Copy, Debug)]
+enum Implied {
+    Time,
+    Repeat,
+    /// False, if nothing is said.
+    Audit,
 }
 
 /// What was read.
@@ -97,17 +108,21 @@ impl Extractor {
     /// Reads what has a slot in `slots`, which get a few more.
     pub(crate) fn new(slots: &mut Slots) -> Self {
         let mut by_field = [None; FIELDS.len()];
-        let mut stand_ins = Vec::new();
+        let (mut stand_ins, mut implied) = (Vec::new(), Vec::new());
         for (at, (name, kind, is_required)) in FIELDS.into_iter().enumerate() {
             if matches!(kind, Version | Tags | Metadata | Unread) {
                 continue;
             }
-            by_field[at] = slots.known(name);
-            if let Some(slot) = by_field[at]
-                && !is_required
-                && (kind == Text || name == "success")
-            {
-                stand_ins.push((slot, slots.slot(&format!("metadata.{name}"))));
+            let Some(slot) = slots.known(name) else {
+                continue;
+            };
+            by_field[at] = Some(slot);
+            match (kind, name) {
+                (Time, _) => implied.push((slot, Implied::Time)),
+                (Repeat, _) => implied.push((slot, Implied::Repeat)),
+                (Flag, "audit") => implied.push((slot, Implied::Audit)),
+                _ if is_required => {}
+                _ => stand_ins.push((slot, slots.slot(&format!("metadata.{name}")))),
             }
         }
         let mut metadata = Entry::default();
@@ -121,6 +136,7 @@ impl Extractor {
         Self {
             slots: by_field,
             stand_ins,
+            implied,
             metadata,
             width: slots.names().count(),
             reads_tags: slots.reads_tags,
@@ -133,8 +149,8 @@ impl Extractor {
         let json = |source| DecodeError::Json { what: "event", source };
         let text = std::str::from_utf8(record).map_err(|error| json(serde_json::Error::custom(error)))?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let draft = Draft::new(self);
-        let draft = deserializer.deserialize_map(draft).map_err(json)?;
+        let mut draft = Draft::new(self);
+        deserializer.deserialize_map(&mut draft).map_err(json)?;
         deserializer.end().map_err(json)?;
         match draft.version {
             Event::SCHEMA_VERSION => Ok(draft.finish(arrival)),
@@ -224,17 +240,13 @@ impl<'e, 'a> Draft<'e, 'a> {
 
     /// What the fields say that are absent or are no text; and the effective time.
     fn finish(mut self, arrival: Timestamp) -> Reading<'a> {
-        for (at, (name, kind, _)) in FIELDS.into_iter().enumerate() {
-            let Some(slot) = self.extractor.slots[at] else {
-                continue;
-            };
-            let implied = match (kind, name) {
-                (Time, _) => Some(FieldValue::Text(self.time.to_string().into())),
-                (Repeat, _) => Some(FieldValue::Integer(self.repeat.into())),
-                (Flag, "audit") if self.found.values[slot.0].is_none() => Some(FieldValue::Bool(false)),
-                _ => continue,
-            };
-            self.found.values[slot.0] = implied;
+        for (slot, implied) in &self.extractor.implied {
+            let value = &mut self.found.values[slot.0];
+            match implied {
+                Implied::Time => *value = Some(FieldValue::Text(self.time.to_string().into())),
+                Implied::Repeat => *value = Some(FieldValue::Integer(self.repeat.into())),
+                Implied::Audit => *value = value.take().or(Some(FieldValue::Bool(false))),
+            }
         }
         for (slot, stand_in) in &self.extractor.stand_ins {
             if self.found.values[slot.0].is_none() {
@@ -256,14 +268,14 @@ impl<'e, 'a> Draft<'e, 'a> {
     }
 }
 
-impl<'a> Visitor<'a> for Draft<'_, 'a> {
-    type Value = Self;
+impl<'a> Visitor<'a> for &mut Draft<'_, 'a> {
+    type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an event")
     }
 
-    fn visit_map<M: MapAccess<'a>>(mut self, mut map: M) -> Result<Self, M::Error> {
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
         let mut seen = [false; FIELDS.len()];
         let mut next = 0;
         while let Some(at) = map.next_key_seed(FieldName { expected: next })? {
@@ -283,7 +295,7 @@ impl<'a> Visitor<'a> for Draft<'_, 'a> {
             .find(|((.., is_required), seen)| *is_required && !seen);
         match missing {
             Some(((name, ..), _)) => Err(M::Error::missing_field(name)),
-            None => Ok(self),
+            None => Ok(()),
         }
     }
 }

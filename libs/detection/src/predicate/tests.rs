@@ -34,6 +34,7 @@ fn login() -> Event {
         "changed": "2026-03-29T00:59:30+00:00",
         "mixed": ["x", 5, true],
         "far_apart": [4, 9],
+        "hundreds": 900,
         "peers": ["198.51.100.1", "2001:db8::1"],
         "deep": [{"note": ["needle in a haystack"]}],
     });

@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod absences;
-mod aggregates;
-mod chains;
 mod conditions;
+mod chains;
 mod counting;
 mod docs_examples;
 mod driver;
@@ -12,7 +11,6 @@ mod episodes;
 mod extremes;
 mod joins;
 mod lateness;
-mod levels;
 mod limits;
 mod new_values;
 mod probes;
@@ -20,6 +18,5 @@ mod properties;
 mod reference;
 mod sequences;
 mod stateless;
-mod suppression;
 mod typed;
 mod watermarks;

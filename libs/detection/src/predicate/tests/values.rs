@@ -93,9 +93,10 @@ fn fields_relate_as_text_in_any_case_and_numbers_as_numbers() {
         ("user_id", Compares(Equal), "city", No),
         ("user_id", Compares(Less), "city", Yes),
         ("user_id", Compares(Greater), "city", No),
-        // 7 and 7.0; and 8080 in text is above 7.
+        // 7 and 7.0; and 8080 in text is above 900, which its letters are not.
         ("attempts", Compares(Equal), "limit", Yes),
-        ("port", Compares(Greater), "attempts", Yes),
+        ("port", Compares(Greater), "hundreds", Yes),
+        ("hundreds", Compares(Less), "port", Yes),
         ("path", Contains, "user_id", Yes),
         ("path", Contains, "city", No),
         ("path", Contains, "empty", Yes),
