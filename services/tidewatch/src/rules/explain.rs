@@ -5,7 +5,7 @@ mod stages;
 mod summary;
 mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -123,7 +123,7 @@ struct Explanation<'a> {
 }
 
 impl Explanation<'_> {
-    fn file(&mut self, path: &PathBuf, arrivals: &mut Arrivals<Entry>) -> Result<()> {
+    fn file(&mut self, path: &Path, arrivals: &mut Arrivals<Entry>) -> Result<()> {
         let mut lines = Lines::new(lines::open(path)?);
         while let Some((number, line)) = lines.next_line()? {
             let place = format!("{}:{number}", path.display());
