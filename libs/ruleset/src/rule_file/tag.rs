@@ -81,4 +81,26 @@ mod tests {
             assert!(!is_number(name), "{name}");
         }
     }
+
+    #[test]
+    fn what_is_not_of_attack_is_refused_with_the_nearest() {
+        let told = |tag: &str| {
+            let text = format!("id: a\ntitle: t\nseverity: low\nmessage: m\nquery: a\ntags: [{tag}]\n");
+            crate::parse("r.yml", &text)
+                .err()
+                .map(|errors| errors[0].message.clone())
+        };
+        for fine in [
+            "attack.initial_access",
+            "attack.initial-access",
+            "attack.t1110.001",
+            "team.identity",
+            "cve.2026-1",
+        ] {
+            assert_eq!(told(fine), None, "{fine}");
+        }
+        let meant = "`attack.initial_acces` is not of ATT&CK: did you mean `attack.initial_access`?";
+        assert_eq!(told("attack.initial_acces").as_deref(), Some(meant));
+        assert!(told("attack.t111").is_some_and(|message| message.contains("a technique as `attack.t1110`")));
+    }
 }
