@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
 cd "$here/../.."
 
-stages=(packages shell fmt clippy build layering unit benches rules man sim conformance prometheus grafana compose chart deny servers e2e faults)
+stages=(packages shell fmt clippy build layering unit benches rules man sim conformance prometheus grafana compose chart schema deny servers e2e faults)
 passed_over=77
 not_unit=(layering sim conformance e2e faults)
 
@@ -82,6 +82,12 @@ stage_prometheus() {
 stage_grafana() { deploy/dev/grafana.sh check; }
 stage_compose() { deploy/dev/compose.sh "$(binary)"; }
 stage_chart() { deploy/dev/chart.sh "$(binary)"; }
+# With the packages that the stage chart has installed.
+stage_schema() {
+    local python=$tidewatch_cache/chart/bin/python
+    [ -x "$python" ] || fail "deploy/dev/chart.sh has not installed its packages yet; run the stage chart first"
+    "$python" -B deploy/dev/rule_schema.py "$(binary)"
+}
 stage_deny() {
     cargo deny --version >/dev/null 2>&1 ||
         pass_over "cargo-deny is not installed: cargo install cargo-deny --locked (licences and sources: see layering)"

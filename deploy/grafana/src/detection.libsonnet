@@ -104,8 +104,8 @@ t.dashboard(
     t.row('Facts and time', [
       t.lines(
         'Facts applied',
-        'What stateful rules count: applied, or known already (a repetition, which counts once).',
-        [t.target(rate('outcome', 'tidewatch_detector_fact_entries_total{%s, outcome=~"applied|duplicate"}' % t.filter), '{{outcome}}')],
+        'What stateful rules count: applied, or known already (a repetition, which counts once). no_value: not taken, because the rule computes with a field that the event lacks or that is no number there.',
+        [t.target(rate('outcome', 'tidewatch_detector_fact_entries_total{%s, outcome=~"applied|duplicate|no_value"}' % t.filter), '{{outcome}}')],
         unit='eps',
         width=8,
       ),

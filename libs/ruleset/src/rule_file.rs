@@ -220,6 +220,8 @@ impl Loading {
                     place: id.clone(),
                     message,
                 });
+            } else if !rule.is_stateful() {
+                // Two that ask of the same events, and have no state to share.
             } else if let Some(first) = meanings.insert(rule.hash, located) {
                 let Place { file, line, .. } = &first.query;
                 let message = format!(

@@ -4,8 +4,15 @@
 
 #![allow(clippy::print_stdout, reason = "a test that is skipped must say so")]
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+pub mod panther;
 
 /// A file of the shared data, or `None`, said aloud, where it is missing. They lie in the folder that
 /// `TIDEWATCH_SHARED_DATA` names, else beside the repository.
@@ -18,6 +25,20 @@ pub fn data(name: &str) -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+/// The values of a file with one in each line, packed with gzip. `None` where it is missing.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn json_lines(name: &str) -> Option<Vec<Value>> {
+    let file = File::open(data(name)?).expect("a file that is there can be opened");
+    let lines = BufReader::new(GzDecoder::new(file)).lines();
+    let value = |line: std::io::Result<String>| {
+        let line = line.expect("the file is whole");
+        serde_json::from_str(&line).expect("each line is JSON")
+    };
+    Some(lines.map(value).collect())
 }
 
 /// Runs `tidewatch` with these arguments: the binary that `TIDEWATCH_BIN` names, or the one built beside this test.

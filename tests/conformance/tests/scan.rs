@@ -65,3 +65,45 @@ fn an_alert_can_fail_a_pipeline() {
     assert_eq!(scan(&["--year", "2017", "--fail-on", "high", log]).2, Some(1));
     assert_eq!(scan(&["--year", "2017", "--fail-on", "critical", log]).2, Some(0));
 }
+
+/// The alerts of a pack over a log, by rule.
+fn of_pack(pack: &str, log: &str) -> BTreeMap<String, usize> {
+    let rules = format!("{}/../../rules/{pack}", env!("CARGO_MANIFEST_DIR"));
+    let (alerts, _, code) = scan(&["--rules", &rules, "--year", "2017", log]);
+    assert_eq!(code, Some(0));
+    let mut found = BTreeMap::new();
+    for alert in alerts {
+        *found.entry(alert["rule_id"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    found
+}
+
+#[test]
+fn the_packs_do_not_cry_wolf_over_a_real_access_log() {
+    let Some(log) = data("apache_access.log.gz") else {
+        return;
+    };
+    for pack in ["web", "injection", "data_access"] {
+        assert_eq!(of_pack(pack, log.to_str().unwrap()), BTreeMap::new(), "{pack}");
+    }
+}
+
+#[test]
+fn the_packs_find_little_beside_the_attacks_in_a_real_auth_log() {
+    let Some(log) = data("auth.log.gz") else { return };
+    let expected = [
+        // The log ends, and with it the lines of cron.
+        ("host_silent", 1),
+        ("ssh_brute_force", 2),
+        ("ssh_invalid_users", 2),
+        ("ssh_login_after_failures", 1),
+        ("ssh_new_address", 13),
+        ("sudo_first_use", 1),
+    ];
+    let expected = expected.map(|(rule, count)| (rule.to_owned(), count));
+    assert_eq!(
+        of_pack("infrastructure", log.to_str().unwrap()),
+        BTreeMap::from(expected)
+    );
+    assert_eq!(of_pack("authorization", log.to_str().unwrap()), BTreeMap::new());
+}

@@ -50,8 +50,8 @@ type CorrelateWorker = Worker<SimSession, CorrelateStage<SimDisk>>;
 
 /// An instance: its process may die, its disk stays.
 enum Instance {
-    Match(Option<MatchWorker>),
-    Correlate(Option<CorrelateWorker>, SimDisk),
+    Match(Option<Box<MatchWorker>>),
+    Correlate(Option<Box<CorrelateWorker>>, SimDisk),
 }
 
 struct World {
@@ -318,8 +318,8 @@ impl World {
     fn crash(&mut self, at: usize) {
         let member = self.instances[at].member();
         let session = match &mut self.instances[at] {
-            Instance::Match(worker) => worker.take().map(Worker::into_session),
-            Instance::Correlate(worker, _) => worker.take().map(Worker::into_session),
+            Instance::Match(worker) => worker.take().map(|worker| worker.into_session()),
+            Instance::Correlate(worker, _) => worker.take().map(|worker| worker.into_session()),
         };
         if let Some(session) = session {
             self.met.borrow_mut().crashes += 1;
@@ -394,7 +394,7 @@ impl World {
                 };
                 let stage = MatchStage::new(&self.rules, settings, now.clone(), metrics);
                 let session = session(MATCH_GROUP, &topic::EVENTS)?;
-                self.instances[at] = Instance::Match(Some(Worker::new(session, stage, self.pace, now)));
+                self.instances[at] = Instance::Match(Some(Box::new(Worker::new(session, stage, self.pace, now))));
             }
             Instance::Correlate(None, disk) => {
                 let settings = CorrelateSettings {
@@ -413,7 +413,7 @@ impl World {
                 let stage = CorrelateStage::new(self.rules.clone(), settings, disk.clone(), now.clone(), metrics);
                 let session = session(CORRELATE_GROUP, &[topic::FACTS])?;
                 let worker = Worker::new(session, stage, self.pace, now);
-                self.instances[at] = Instance::Correlate(Some(worker), disk);
+                self.instances[at] = Instance::Correlate(Some(Box::new(worker)), disk);
             }
             Instance::Match(Some(_)) | Instance::Correlate(Some(_), _) => {}
         }

@@ -166,13 +166,18 @@ impl<'a> Running<'a> {
 
     /// The least number that at least `percent` of all do not exceed.
     fn percentile(&self, percent: f64) -> Option<&Ordered> {
+        // In billionths, as it is written in decimals: 99.9 percent of 1,000 are 999, though the nearest binary number
+        // to 99.9 is a little more.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a percentage is 0 to 100"
+        )]
+        let needed = (percent * 1e9).round() as u128 * u128::from(self.weight);
         let mut place = 0;
         let is_there = |(_, share): &(&Ordered, &Share)| {
-            place += share.weight;
-            let mut beyond = ExactSum::new();
-            beyond.add(100.0, place);
-            beyond.subtract(percent, self.weight);
-            beyond.sign().is_ge()
+            place += u128::from(share.weight);
+            place * 100 * 1_000_000_000 >= needed
         };
         self.numbers.iter().find(is_there).map(|(number, _)| number)
     }

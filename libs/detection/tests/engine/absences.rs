@@ -113,6 +113,8 @@ fn it_is_decided_when_the_watermark_has_passed_and_not_before() {
         let mut engine = Engine::with(&rule(&without(order)));
         engine.send([of("a", 0)]);
         engine.tick(known + GRACE + DISORDER);
+        // What is too late is put aside, and lets the key be looked at.
+        engine.send([of("a", -50 * HOUR)]);
         assert_eq!(engine.told(), [], "{order:?}: the last moment is not passed");
         engine.tick(known + GRACE + DISORDER + 1);
         assert_eq!(engine.alerts[0].message, "alice from 203.0.113.7");

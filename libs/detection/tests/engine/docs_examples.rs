@@ -679,7 +679,6 @@ fn conditions_do_as_the_page_says() {
 }
 
 #[test]
-#[ignore = "the engine has no such patterns yet"]
 fn aggregates_do_as_the_page_says() {
     check(AGGREGATES);
 }
@@ -690,7 +689,6 @@ fn joins_and_absences_do_as_the_page_says() {
 }
 
 #[test]
-#[ignore = "the engine has no such patterns yet"]
 fn sequences_do_as_the_page_says() {
     check(SEQUENCES);
 }

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod absences;
-mod conditions;
+mod aggregates;
 mod chains;
+mod conditions;
 mod counting;
 mod docs_examples;
 mod driver;
@@ -11,6 +12,7 @@ mod episodes;
 mod extremes;
 mod joins;
 mod lateness;
+mod levels;
 mod limits;
 mod new_values;
 mod probes;
@@ -18,5 +20,6 @@ mod properties;
 mod reference;
 mod sequences;
 mod stateless;
+mod suppression;
 mod typed;
 mod watermarks;

@@ -288,3 +288,51 @@ fn a_closed_alert_is_not_told_of_again_when_its_events_are_forgotten() {
     assert_eq!(engine.told(), []);
     assert_eq!(engine.tally.forgotten, 501);
 }
+
+#[test]
+fn in_any_order_every_step_needs_enough() {
+    let any = |needed: &[(&str, u64)]| steps(needed, false);
+    let pair = any(&[("a", 1), ("b", 1)]);
+    assert_eq!(found(&pair, &[of("b", 0), of("a", HOUR)]), ids(&["b-0", "a-3600000"]));
+    assert_eq!(found(&pair, &[of("b", 0), of("a", HOUR + 1)]), None);
+    assert_eq!(found(&pair, &[of("a", 0), of("a", 1)]), None);
+    let all = [of("a", 0), of("b", 1), of("a", 2)];
+    assert_eq!(
+        found(&pair, &all),
+        ids(&["a-0", "b-1", "a-2"]),
+        "all of them contribute"
+    );
+    let more = any(&[("a", 2), ("b", 1)]);
+    assert_eq!(found(&more, &[of("a", 0), of("b", 1)]), None);
+    assert_eq!(found(&more, &all), ids(&["a-0", "b-1", "a-2"]));
+    let heavy = Event {
+        repeat: 2,
+        ..of("a", 0)
+    };
+    assert_eq!(found(&more, &[heavy, of("b", 1)]), ids(&["a-0", "b-1"]));
+}
+
+/// In any order, an event counts in every step whose filter it passes.
+#[test]
+fn in_any_order_one_event_may_be_enough() {
+    assert_eq!(
+        found(&steps(&[("a", 1), ("a", 1)], false), &[of("a", 0)]),
+        ids(&["a-0"])
+    );
+}
+
+#[test]
+fn in_any_order_it_fires_at_once_and_a_flood_does_not_hide_the_other() {
+    let mut engine = Engine::with(&rule(&steps(&[("a", 1), ("b", 1)], false)));
+    engine.send([of("b", 0)]);
+    engine.send([of("a", 1)]);
+    assert_eq!(engine.told(), [opened(0, 1, 2)]);
+    let mut engine = Engine::with(&rule(&steps(&[("a", 1), ("b", 1), ("c", 1)], false)));
+    engine.send([of("a", 0)]);
+    for n in 0..11_i64 {
+        engine.send((0..1000).map(|m| of("b", 1 + n * 1000 + m)));
+    }
+    assert_eq!((engine.told(), engine.tally.forgotten), (vec![], 1001));
+    engine.send([of("c", MINUTE)]);
+    assert_eq!(engine.alerts.len(), 1);
+}

@@ -15,6 +15,7 @@ pub fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A rule of Tidewatch",
         "description": "docs/rules.md says what the keys mean. Made by `tidewatch rules schema`.",
+        "oneOf": [{"required": ["query"]}, {"required": ["sigma"]}],
     });
     let object = schema.as_object_mut().expect("it is written as an object");
     object.extend(mapping(RULE));

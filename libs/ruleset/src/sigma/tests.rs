@@ -424,13 +424,13 @@ fn filters_reach_the_rules_they_name_and_placeholders_are_everywhere() {
     };
     assert_eq!(
         said(&filter.replace("a-rule", "other")),
-        ["4: there is no rule `other`", "4: this filter reaches no rule"]
+        ["4: this filter reaches no rule", "4: there is no rule `other`"]
     );
     assert_eq!(
         said(&filter.replace("tidewatch", "windows")),
         [
-            "4: `a-rule` is of product `tidewatch`, and this filter of product `windows`",
-            "4: this filter reaches no rule"
+            "4: this filter reaches no rule",
+            "4: `a-rule` is of product `tidewatch`, and this filter of product `windows`"
         ]
     );
     assert!(

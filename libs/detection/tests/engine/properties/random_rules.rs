@@ -220,7 +220,9 @@ fn window() -> impl Strategy<Value = Duration> {
         4 => Just(1000u64),
         4 => Just(5000u64),
         4 => Just(10_000u64),
-        1 => Just(60_000u64),
+        // Longer than a watermark stays behind.
+        2 => Just(20_000u64),
+        2 => Just(60_000u64),
     ]
     .prop_map(ms)
 }

@@ -142,7 +142,8 @@ fn computed(aggregate: &Aggregate, window: &[Seen]) -> f64 {
         Aggregate::Maximum(field) => *numbers(field).last().unwrap(),
         Aggregate::Percentile { field, percent } => {
             let numbers = numbers(field);
-            let is_far_enough = |place: &usize| 100.0 * float(*place as u64) >= percent * float(numbers.len() as u64);
+            let (percent, unit) = decimal(*percent);
+            let is_far_enough = |place: &usize| 100 * unit * place >= percent * numbers.len();
             let place = (1..=numbers.len()).find(is_far_enough).unwrap();
             numbers[place - 1]
         }
@@ -154,6 +155,17 @@ fn computed(aggregate: &Aggregate, window: &[Seen]) -> f64 {
             100.0 * float(*counts.values().min().unwrap()) / float(weight(window))
         }
     }
+}
+
+/// A number as it is written: 999 tenths for 99.9.
+fn decimal(number: f64) -> (usize, usize) {
+    let written = number.to_string();
+    let decimals = written.split_once('.').map_or("", |(_, decimals)| decimals);
+    let digits = written.replace('.', "");
+    (
+        digits.parse().unwrap(),
+        10_usize.pow(u32::try_from(decimals.len()).unwrap()),
+    )
 }
 
 /// The numbers of all events, in order of size, each as often as its event is repeated.
