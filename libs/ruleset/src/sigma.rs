@@ -19,6 +19,7 @@ mod placeholders;
 mod plain;
 mod reader;
 mod resolve;
+mod shape;
 mod text;
 
 use std::collections::BTreeMap;
