@@ -138,7 +138,7 @@ impl Explainer {
     /// # Errors
     /// If it is not a canonical event.
     pub fn explain(&self, record: &[u8], arrival: Timestamp) -> Result<Vec<Explained>, DecodeError> {
-        let reading = self.extractor.read(record, arrival)?;
+        let reading = self.extractor.read(record, arrival, Vec::new())?;
         let explained = |side: &Side| Explained {
             side: side.number,
             answer: side.question.ask(&reading.subject),

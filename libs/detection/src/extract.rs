@@ -12,7 +12,7 @@ use event::{DecodeError, Event, FieldValue, Level, Severity, Timestamp};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::metadata::{Entry, Found, Reader};
+use crate::metadata::{Entry, Found, Reader, Values};
 use crate::subject::{Slot, Slots, Subject};
 use crate::watermark::effective_time;
 
@@ -144,12 +144,17 @@ impl Extractor {
         }
     }
 
-    /// Reads the value of a record that arrived at `arrival`.
-    pub(crate) fn read<'a>(&self, record: &'a [u8], arrival: Timestamp) -> Result<Reading<'a>, DecodeError> {
+    /// Reads the value of a record that arrived at `arrival`. `room` is what [`crate::metadata::emptied`] made, or nothing.
+    pub(crate) fn read<'a>(
+        &self,
+        record: &'a [u8],
+        arrival: Timestamp,
+        room: Values<'static>,
+    ) -> Result<Reading<'a>, DecodeError> {
         let json = |source| DecodeError::Json { what: "event", source };
         let text = std::str::from_utf8(record).map_err(|error| json(serde_json::Error::custom(error)))?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut draft = Draft::new(self);
+        let mut draft = Draft::new(self, room);
         deserializer.deserialize_map(&mut draft).map_err(json)?;
         deserializer.end().map_err(json)?;
         match draft.version {
@@ -175,7 +180,7 @@ struct Draft<'e, 'a> {
 struct Tag<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'e, 'a> Draft<'e, 'a> {
-    fn new(extractor: &'e Extractor) -> Self {
+    fn new(extractor: &'e Extractor, room: Values<'a>) -> Self {
         Self {
             extractor,
             version: 0,
@@ -184,7 +189,7 @@ impl<'e, 'a> Draft<'e, 'a> {
             time: Timestamp::MIN,
             repeat: 1,
             tags: Vec::new(),
-            found: Found::new(extractor.width, extractor.reads_texts),
+            found: Found::new(room, extractor.width, extractor.reads_texts),
         }
     }
 
@@ -209,22 +214,21 @@ impl<'e, 'a> Draft<'e, 'a> {
             Metadata if self.extractor.metadata.is_wanted() || self.extractor.reads_texts => {
                 map.next_value_seed(Reader::new(&self.extractor.metadata, &mut self.found).of_object())?;
             }
-            Text if is_read && is_required => {
-                let text = map.next_value_seed(RequiredText)?;
-                self.found.text(slot, text);
-            }
             Text if is_read => {
-                if let Some(text) = map.next_value_seed(OptionalText)? {
-                    self.found.text(slot, text);
-                }
+                let found = &mut self.found;
+                map.next_value_seed(TextReader {
+                    found,
+                    slot,
+                    is_required,
+                })?;
             }
             Kind::Level if is_read => {
                 let level: Level = map.next_value()?;
-                self.found.text(slot, Cow::Borrowed(level.as_str()));
+                self.found.borrowed(slot, level.as_str());
             }
             SeverityKind if is_read => {
                 let severity: Severity = map.next_value()?;
-                self.found.text(slot, Cow::Borrowed(severity.as_str()));
+                self.found.borrowed(slot, severity.as_str());
             }
             Flag if FIELDS[at].0 == "audit" => self.found.set(slot, Some(FieldValue::Bool(map.next_value()?))),
             Flag => {
@@ -329,9 +333,6 @@ impl Visitor<'_> for FieldName {
 /// Text, borrowed unless something in it is escaped.
 struct RequiredText;
 
-/// The same, or null.
-struct OptionalText;
-
 impl<'a> DeserializeSeed<'a> for RequiredText {
     type Value = Cow<'a, str>;
 
@@ -356,27 +357,48 @@ impl<'a> Visitor<'a> for RequiredText {
     }
 }
 
-impl<'a> DeserializeSeed<'a> for OptionalText {
-    type Value = Option<Cow<'a, str>>;
+/// Puts a text into its slot; null is none, unless it is required.
+struct TextReader<'f, 'a> {
+    found: &'f mut Found<'a>,
+    slot: Option<Slot>,
+    is_required: bool,
+}
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
-        deserializer.deserialize_option(self)
+impl<'a> DeserializeSeed<'a> for TextReader<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.is_required {
+            deserializer.deserialize_str(self)
+        } else {
+            deserializer.deserialize_option(self)
+        }
     }
 }
 
-impl<'a> Visitor<'a> for OptionalText {
-    type Value = Option<Cow<'a, str>>;
+impl<'a> Visitor<'a> for TextReader<'_, 'a> {
+    type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a string")
     }
 
-    fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.found.borrowed(self.slot, text);
+        Ok(())
     }
 
-    fn visit_some<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        RequiredText.deserialize(deserializer).map(Some)
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.found.owned(self.slot, text.to_owned());
+        Ok(())
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::alert;
 use crate::chain::{Chains, Derived};
 use crate::dispatch::{Candidates, Dispatch};
 use crate::extract::{Extractor, Reading};
+use crate::metadata::{Values, emptied};
 use crate::opening::{Of, Opening};
 use crate::packed::{Addressed, Facts};
 use crate::predicate::{Condition, Truth};
@@ -23,6 +24,7 @@ pub struct Matcher {
     extractor: Extractor,
     dispatch: Dispatch,
     candidates: Candidates,
+    room: Values<'static>,
     slots: Slots,
     chains: Chains,
     hash: SemanticHash,
@@ -103,6 +105,7 @@ impl Matcher {
             extractor: Extractor::new(&mut slots),
             dispatch,
             candidates: Candidates::default(),
+            room: Vec::new(),
             slots,
             chains,
             hash: rules.hash(),
@@ -125,7 +128,7 @@ impl Matcher {
         arrival: Timestamp,
         into: &mut Matched,
     ) -> Result<(), DecodeError> {
-        let reading = self.extractor.read(record, arrival)?;
+        let reading = self.extractor.read(record, arrival, std::mem::take(&mut self.room))?;
         self.dispatch.candidates(&reading.subject, &mut self.candidates);
         let mut alerts = 0;
         for side in self.candidates.iter().map(|number| &self.sides[number]) {
@@ -140,6 +143,7 @@ impl Matcher {
                 prepared.fire(&reading, event, source, &self.chains, &mut alerts, into);
             }
         }
+        self.room = emptied(reading.subject.values);
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ proptest! {
         let record = random::record(&event, &metadata, turned, false);
         let decoded = Event::decode(&record).unwrap();
         let prepared = Prepared::new(&filters);
-        let reading = prepared.extractor.read(&record, Timestamp::MAX).unwrap();
+        let reading = prepared.extractor.read(&record, Timestamp::MAX, Vec::new()).unwrap();
         let of_bytes = prepared.met(&reading.subject, prepared.dispatched(&reading.subject).into_iter());
         let of_event = Subject::of_event(&decoded, decoded.time, &prepared.slots);
         let of_all = prepared.met(&of_event, 0..filters.len());

@@ -55,12 +55,12 @@ fn read_all(record: &[u8]) -> Result<(), DecodeError> {
     let mut slots = slots_of(&NAMES);
     slots.reads_tags = true;
     let extractor = Extractor::new(&mut slots);
-    extractor.read(record, Timestamp::MAX).map(|_| ())
+    extractor.read(record, Timestamp::MAX, Vec::new()).map(|_| ())
 }
 
 fn read_nothing(record: &[u8]) -> Result<(), DecodeError> {
     let extractor = Extractor::new(&mut Slots::default());
-    extractor.read(record, Timestamp::MAX).map(|_| ())
+    extractor.read(record, Timestamp::MAX, Vec::new()).map(|_| ())
 }
 
 #[test]
@@ -180,7 +180,7 @@ proptest! {
         let mut slots = slots_of(&names);
         (slots.reads_tags, slots.reads_texts) = (reads_tags, reads_texts);
         let extractor = Extractor::new(&mut slots);
-        let reading = extractor.read(&record, Timestamp::MAX).unwrap();
+        let reading = extractor.read(&record, Timestamp::MAX, Vec::new()).unwrap();
         let expected = Subject::of_event(&decoded, decoded.time, &slots);
         for (slot, name) in slots.names() {
             prop_assert_eq!(reading.subject.value(slot), expected.value(slot), "{}", name);
