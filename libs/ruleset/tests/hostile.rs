@@ -132,8 +132,8 @@ fn r03_and_r04_regular_expressions_have_a_budget() {
         (
             "ten thousand in one file",
             rules(500),
-            301,
-            "more than 1000 regular expressions",
+            151,
+            "more than 500 regular expressions",
         ),
     ]);
 }
