@@ -116,6 +116,21 @@ pub(crate) fn look(source: Source, rule: &Rule, places: &Places) -> Vec<RuleWarn
     placed.collect()
 }
 
+/// Why a rule is refused that would open an alert for nearly every event there is, unless its file says it is meant so.
+pub(crate) fn storm(rule: &Rule, places: &Places) -> Option<Fault> {
+    let lint = &matches_everything::MatchesEverything;
+    let is_meant = places.off.iter().any(|off| off.name == lint.name());
+    if rule.is_stateful() || is_meant || !matches_everything::passes_nearly_all(rule) {
+        return None;
+    }
+    let message = format!(
+        "this rule would open an alert for nearly every event: ask for something that only some have, count them in a \
+         window, or say why it is meant so in `lint_off: {{{}: …}}`",
+        lint.name()
+    );
+    Some(Fault::new(places.query.clone(), message))
+}
+
 impl Subject<'_> {
     /// Where a word stands in the query, else the query.
     fn in_query(&self, word: &str) -> Range<usize> {

@@ -191,6 +191,28 @@ fn r06_two_rules_of_one_id_name_both_files() {
 }
 
 #[test]
+fn r07_a_rule_that_takes_everything() {
+    refused(&[
+        (
+            "all severities",
+            query("severity:[low TO critical]"),
+            5,
+            "nearly every event",
+        ),
+        ("what every event has", query("event_id:*"), 5, "nearly every event"),
+        (
+            "what hardly any event is",
+            query("NOT repeat:>1000"),
+            5,
+            "nearly every event",
+        ),
+    ]);
+    // Meant so, or counted.
+    assert!(errors(&(query("event_id:*") + "lint_off: {matches-everything: a test of the pager}\n")).is_empty());
+    assert!(errors(&query("event_id:* | window 1m | group by source_ip | count > 1000")).is_empty());
+}
+
+#[test]
 fn r08_a_message_runs_nothing_and_reads_nothing() {
     let message = |text: &str| query("a").replace("'{user_id}'", &serde_json::to_string(text).expect("text is JSON"));
     for inert in [

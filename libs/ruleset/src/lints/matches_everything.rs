@@ -2,7 +2,7 @@ use event::{Level, Severity};
 
 use super::{Lint, Subject};
 use crate::error::Fault;
-use crate::{Comparison, Literal, Predicate, Test};
+use crate::{Comparison, Literal, Predicate, Rule, Test};
 
 pub(super) struct MatchesEverything;
 
@@ -21,13 +21,17 @@ impl Lint for MatchesEverything {
     }
 
     fn look(&self, subject: &Subject) -> Vec<Fault> {
-        let sides = subject.rule.pattern.sides();
-        if !sides.iter().any(|side| asks_for_nothing(side.filter)) {
+        if !passes_nearly_all(subject.rule) {
             return Vec::new();
         }
         let message = "nearly every event passes this filter: name the service, the event or the field it is about";
         vec![Fault::new(subject.places.query.clone(), message)]
     }
+}
+
+/// Whether nearly every event passes a filter of the rule.
+pub(super) fn passes_nearly_all(rule: &Rule) -> bool {
+    rule.pattern.sides().iter().any(|side| asks_for_nothing(side.filter))
 }
 
 /// Whether an ordinary event passes, for all that this demands of it.

@@ -91,6 +91,10 @@ pub(crate) fn rule(reader: &mut Reader, node: Node, placeholders: &Placeholders)
         doubts: query.warnings,
         off,
     };
+    if let Some(storm) = lints::storm(&rule, &places) {
+        reader.refuse(&storm);
+        return None;
+    }
     Some(Located {
         off: places.off.iter().map(|off| off.name).collect(),
         warnings: lints::look(reader.source, &rule, &places),
