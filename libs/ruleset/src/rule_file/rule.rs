@@ -91,17 +91,22 @@ pub(crate) fn rule(reader: &mut Reader, node: Node, placeholders: &Placeholders)
         doubts: query.warnings,
         off,
     };
-    if let Some(storm) = lints::storm(&rule, &places) {
+    located(reader, rule, &places, query.regexes)
+}
+
+/// The rule with its places, unless it is one that nobody can mean.
+fn located(reader: &mut Reader, rule: Rule, places: &Places, regexes: usize) -> Option<Located> {
+    if let Some(storm) = lints::storm(&rule, places) {
         reader.refuse(&storm);
         return None;
     }
     Some(Located {
         off: places.off.iter().map(|off| off.name).collect(),
-        warnings: lints::look(reader.source, &rule, &places),
+        warnings: lints::look(reader.source, &rule, places),
         id: reader.source.place(&places.id),
         query: reader.source.place(&places.query),
         rule,
-        regexes: query.regexes,
+        regexes,
     })
 }
 
