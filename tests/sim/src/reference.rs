@@ -208,11 +208,12 @@ fn counted(
         for run in runs(true_moments, keep_alive) {
             let first = run.iter().map(|moment| moment.1).min().unwrap_or_default();
             let last = run[run.len() - 1].0;
-            let inside = || {
-                group
-                    .iter()
-                    .filter(|seen| (first..=last).contains(&seen.time.as_millis()))
+            // What lies between the windows of two moments is in neither.
+            let contributes = |seen: &&&Seen| {
+                let time = seen.time.as_millis();
+                run.iter().any(|(end, _)| (end - window..=*end).contains(&time))
             };
+            let inside = || group.iter().filter(contributes);
             episodes.push(Episode {
                 rule: rule.into(),
                 key: key.clone(),
