@@ -1,6 +1,9 @@
 //! `tidewatch rules` as a user runs it. What it prints is held against files in `golden/rules`; `GOLDEN=write` writes them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a variable says whether golden files are written")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a variable says whether golden files are written"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
