@@ -91,6 +91,11 @@ const FOUND: &[(&str, &str, &str)] = &[
     ),
     (
         "query",
+        "query: x | new value of source_ip by user_id within 91d",
+        "4:8 window-beyond-retention: it looks back 91 days, and facts are kept for 90",
+    ),
+    (
+        "query",
         "query: x | where path like \"%admin%\"",
         "4:28 doubtful-query: `%` stands for itself here: `*` is any text and `?` any one character",
     ),
@@ -251,11 +256,7 @@ fn the_folder_and_the_list_agree_and_every_lint_is_found_once() {
         .map(|lint| lint.name())
         .filter(|lint| !told(lint))
         .collect();
-    assert_eq!(
-        untold,
-        ["window-beyond-retention"],
-        "these are not shown to find anything"
-    );
+    assert_eq!(untold, [""; 0], "these are not shown to find anything");
 }
 
 #[test]

@@ -18,22 +18,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const WINDOW: Bounds = Bounds {
     name: "a window",
     least: Duration::from_millis(1),
-    most: Duration::from_secs(30 * DAY.as_secs()),
-    shown: "1ms to 30d",
+    most: Duration::from_secs(365 * DAY.as_secs()),
+    shown: "1ms to 365d",
 };
 /// Of `keep_alive`.
 pub(crate) const KEEP_ALIVE: Bounds = Bounds {
     name: "keep_alive",
     least: Duration::from_millis(1),
     most: WINDOW.most,
-    shown: "1ms to 30d",
+    shown: "1ms to 365d",
 };
 /// Of `suppress`.
 pub(crate) const SUPPRESS: Bounds = Bounds {
     name: "suppress",
     least: Duration::from_millis(1),
     most: WINDOW.most,
-    shown: "1ms to 30d",
+    shown: "1ms to 365d",
 };
 /// Of `grace`.
 pub(crate) const GRACE: Bounds = Bounds {
@@ -109,7 +109,7 @@ mod tests {
             ("90s", 90_000),
             ("5m", 300_000),
             ("24h", 86_400_000),
-            ("30d", 2_592_000_000),
+            ("365d", 31_536_000_000),
         ];
         for (written, millis) in spans {
             assert_eq!(read(written), Ok(millis), "{written}");
@@ -121,9 +121,9 @@ mod tests {
         for written in ["", "5", "m", "-5m", "5 m", "5M", "1h30m", "1.5h", "5min", "٥m"] {
             assert!(read(written).is_err(), "{written}");
         }
-        for written in ["0s", "31d", "3650d", "4294967295d", "99999999999999999999d"] {
+        for written in ["0s", "366d", "3650d", "4294967295d", "99999999999999999999d"] {
             assert!(
-                read(written).is_err_and(|message| message.contains("1ms to 30d")),
+                read(written).is_err_and(|message| message.contains("1ms to 365d")),
                 "{written}"
             );
         }
