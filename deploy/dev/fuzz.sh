@@ -16,11 +16,13 @@ PATH=$cache/bin:$PATH
 have cargo-fuzz || cargo install --locked --version 0.13.2 --root "$cache" cargo-fuzz
 export CARGO_TARGET_DIR=$cache/target
 
-# Every query of the documents, and every rule file, is where the fuzzer begins.
+# Every query and every rule of the documents, and every rule file, is where the fuzzer begins.
 seeds() {
     mkdir -p "$cache/seeds/query" "$cache/seeds/rule_file"
     awk -v to="$cache/seeds/query" '/^```query/ { inside = 1; next } /^```/ { inside = 0 }
         inside { number++; print > (to "/" number); close(to "/" number) }' "$root"/docs/*.md
+    awk -v to="$cache/seeds/rule_file" '/^```yaml/ { inside = 1; number++; next } /^```/ { inside = 0 }
+        inside { print > (to "/" number) }' "$root"/docs/rules.md "$root"/docs/sigma.md
     local file
     while read -r file; do
         cp "$root/$file" "$cache/seeds/rule_file/$(tr / - <<<"$file")"

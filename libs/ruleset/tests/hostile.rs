@@ -275,3 +275,76 @@ fn r11_no_rules_are_no_mistake_of_a_file_and_are_seen_by_who_loads() {
     let loaded = load(Vec::<(String, String)>::new()).expect("nothing is wrong with no files");
     assert!(loaded.rule_set.rules().is_empty());
 }
+
+/// A Sigma rule of which only the detection is of interest, from line 5 on.
+fn sigma(detection: &str) -> String {
+    format!("title: Hostile\nid: hostile\nlogsource: {{product: linux}}\ndetection:\n{detection}")
+}
+
+#[test]
+fn sigma_files_are_held_to_the_same() {
+    let of = |selection: &str| sigma(&format!("  sel:\n    {selection}\n  condition: sel\n"));
+    let both = sigma("  sel:\n    a|contians: b\n  condition: sel and not fliter\n");
+    let correlation = |lines: &str| {
+        let correlation = "type: event_count\n  rules: [hostile]\n  group-by: [user]\n";
+        format!(
+            "{}---\ntitle: Many\nid: many\ncorrelation:\n  {correlation}{lines}\n",
+            of("a: b")
+        )
+    };
+    refused(&[
+        (
+            "R01 a key that stands twice",
+            sigma("  sel: {a: b}\n  sel: {a: c}\n  condition: sel\n"),
+            6,
+            "a second time",
+        ),
+        ("R02 a modifier", both.clone(), 6, "did you mean `contains`?"),
+        ("R02 a selection, in the same breath", both, 7, "fliter"),
+        ("R02 a modifier of another", of("a|re|contains: b"), 6, "contains"),
+        (
+            "R02 a type",
+            correlation("  timespan: 5m\n  condition: {gte: 3}").replace("event_count", "event_cuont"),
+            12,
+            "event_cuont",
+        ),
+        (
+            "R02 a comparison",
+            correlation("  timespan: 5m\n  condition: {gtee: 3}"),
+            16,
+            "gtee",
+        ),
+        (
+            "R02 a rule that is not there",
+            correlation("  timespan: 5m\n  condition: {gte: 3}").replace("[hostile]", "[hostle]"),
+            13,
+            "hostle",
+        ),
+        (
+            "R02 a placeholder that is not there",
+            of("a|expand: '%admins%'"),
+            6,
+            "admins",
+        ),
+        (
+            "R03 repeats of repeats",
+            of("a|re: '(a{1000}){1000}'"),
+            6,
+            "needs more than",
+        ),
+        ("R03 a look-around", of("a|re: '(?=a)b'"), 6, "not a regular expression"),
+        (
+            "R05 ten years",
+            correlation("  timespan: 3650d\n  condition: {gte: 3}"),
+            15,
+            "365d",
+        ),
+        (
+            "R05 no window",
+            correlation("  timespan: 0s\n  condition: {gte: 3}"),
+            15,
+            "0s",
+        ),
+        ("R10 cut short", sigma("  sel:\n    a: b\n"), 5, "condition"),
+    ]);
+}

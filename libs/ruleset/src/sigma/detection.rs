@@ -23,13 +23,9 @@ pub(super) fn detection(reader: &mut Reader, mut entries: Entries, compiler: &mu
             reader.refuse(&Fault::new(name.at, message));
             continue;
         }
-        if let Some(predicate) = compiler.selection(reader, &name.value, node) {
-            selections.add(name, predicate);
-        }
-    }
-    // A selection that could not be read would be missing in the condition as well.
-    if reader.errors.len() > before {
-        return None;
+        // One that cannot be read stands for nothing, so that the conditions are read all the same.
+        let predicate = compiler.selection(reader, &name.value, node);
+        selections.add(name, predicate.unwrap_or(Predicate::Any(Vec::new())));
     }
     let mut read = Vec::new();
     for written in conditions? {
