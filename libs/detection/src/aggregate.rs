@@ -130,7 +130,7 @@ impl Kind for Windows {
         let Some(shape) = Shape::of(rule) else {
             return 0;
         };
-        let link = rule.timing.keep_alive.max(rule.timing.suppress);
+        let link = rule.timing.link();
         let needed = self.needed(shape, horizon);
         self.forget_old(episodes, needed);
         if shape.is_monotone && link >= shape.window.reach() {

@@ -52,7 +52,7 @@ impl Case<'_> {
 
     /// The rule holds at a moment, because of an event that has just come or because the watermark has passed.
     fn hold(&self, state: &mut KeyState, truth: Truth, news: Option<(&Fact, &FactEntry)>, step: &mut Step) {
-        match episode::touch(&mut state.episodes, truth, self.link()) {
+        match episode::touch(&mut state.episodes, truth, self.rule.timing.link()) {
             Touched::One => {}
             Touched::Joined(mut gone) => {
                 let kept = state
@@ -121,8 +121,8 @@ impl Case<'_> {
     fn news(&self, episode: &mut Episode, extent: Extent) -> Option<AlertStatus> {
         let timing = &self.rule.timing;
         let quiet = self.ends(episode, timing.keep_alive) < self.watermark;
-        let over = self.ends(episode, self.link()) < self.watermark;
-        let suppresses = self.link() > timing.keep_alive;
+        let over = self.ends(episode, self.rule.timing.link()) < self.watermark;
+        let suppresses = self.rule.timing.link() > timing.keep_alive;
         let was_closed = episode.closed;
         episode.closed = quiet || (was_closed && suppresses);
         if quiet && !was_closed || over && extent != episode.told {
@@ -135,7 +135,7 @@ impl Case<'_> {
     fn forget(&self, state: &mut KeyState, step: &mut Step) {
         let horizon = self.watermark.minus(self.rule.lateness());
         let oldest_moment = horizon.minus(self.looks_back());
-        let link = self.link();
+        let link = self.rule.timing.link();
         state
             .episodes
             .retain(|episode| !episode.closed || episode.ends_after(link) >= oldest_moment);
@@ -148,11 +148,6 @@ impl Case<'_> {
         state.episodes.drain(..excess);
         step.tally.forgotten += excess as u64;
         step.tally.forgotten += state.held.kind_mut().prune(self.rule, &mut state.episodes, horizon);
-    }
-
-    /// How far apart two moments of one episode are at most.
-    pub(crate) fn link(&self) -> Duration {
-        self.rule.timing.keep_alive.max(self.rule.timing.suppress)
     }
 
     /// What the watermark has to pass so that an episode is over, if moments of it are at most `gap` apart. A rule that
@@ -205,7 +200,7 @@ impl Case<'_> {
         let kind = state.held.kind();
         let decided = kind.undecided(self.rule).map(|moment| moment.plus(lateness));
         let end = |episode: &Episode| {
-            let over = self.ends(episode, self.link());
+            let over = self.ends(episode, self.rule.timing.link());
             if episode.closed {
                 // It is closed before it is over only where it is suppressed.
                 (over >= self.watermark).then_some(over)
@@ -214,7 +209,12 @@ impl Case<'_> {
             }
         };
         let ends = state.episodes.iter().filter_map(end);
-        let gone = |episode: &Episode| episode.ends_after(self.link()).plus(self.looks_back()).plus(lateness);
+        let gone = |episode: &Episode| {
+            episode
+                .ends_after(self.rule.timing.link())
+                .plus(self.looks_back())
+                .plus(lateness)
+        };
         let episodes_gone = state.episodes.iter().map(gone).max();
         let newest = kind.newest();
         let events_gone = newest.map(|newest| newest.plus(self.rule.pattern.reach()).plus(lateness));

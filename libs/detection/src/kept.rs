@@ -90,7 +90,7 @@ pub(crate) enum Added {
 impl Kept {
     /// Nothing yet.
     pub(crate) fn new(rule: &Rule) -> Self {
-        let link = rule.timing.keep_alive.max(rule.timing.suppress);
+        let link = rule.timing.link();
         match &rule.pattern {
             // Windows of one episode are never apart then: all between its first and its last event contributes.
             Pattern::Count(pattern) if !link.is_zero() && link <= pattern.window => Self::Count(Window::default()),

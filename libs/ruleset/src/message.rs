@@ -1,5 +1,5 @@
 use crate::error::Fault;
-use crate::query::{Notes, field_name};
+use crate::query::field_name;
 
 /// The text of an alert with the places where values of the opening event go: `Brute force from {source_ip}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum MessagePart {
 
 impl Message {
     /// Reads a template: `{field}` is the value of a field, `{{` and `}}` are braces.
-    pub(crate) fn parse(template: &str, notes: &mut Notes) -> Result<Self, Fault> {
+    pub(crate) fn parse(template: &str) -> Result<Self, Fault> {
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut at = 0;
@@ -36,7 +36,7 @@ impl Message {
                     parts.push(MessagePart::Text(std::mem::take(&mut text)));
                 }
                 let name_at = at + 1..at + end;
-                parts.push(MessagePart::Field(field_name(&rest[1..end], &name_at, notes)?));
+                parts.push(MessagePart::Field(field_name(&rest[1..end], &name_at)?));
                 at = name_at.end + 1;
             } else if character == '}' {
                 return Err(Fault::new(

@@ -90,6 +90,11 @@ impl Timing {
     const GRACE_DEFAULT_MAX: Duration = Duration::from_secs(10 * 60);
     const LATENESS_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
+    /// How far apart two moments of one episode are at most.
+    pub fn link(&self) -> Duration {
+        self.keep_alive.max(self.suppress)
+    }
+
     /// What holds for a pattern if the rule does not say.
     pub(crate) fn default_of(pattern: &Pattern) -> Self {
         Self {

@@ -15,9 +15,9 @@ use event::SemanticHash;
 use crate::chains;
 use crate::error::{Fault, Source};
 use crate::{Place, Rule, RuleError, RuleSet, RuleWarning, sigma};
-use reader::Reader;
+pub(crate) use reader::{Reader, TOLD_MAX};
 pub(crate) use rule::Located;
-pub(crate) use yaml::{Content, Node, documents, locate};
+pub(crate) use yaml::{Content, Node, documents};
 
 pub use schema::schema;
 pub use yaml::FILE_BYTES_MAX;

@@ -259,7 +259,7 @@ pub(crate) fn detected(source: Source, node: Node, placeholders: &Placeholders) 
             regexes,
             warnings: reader.doubts,
         }),
-        _ => Err(reader.errors),
+        _ => Err(std::mem::take(&mut reader.errors)),
     }
 }
 

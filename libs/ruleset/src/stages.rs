@@ -95,7 +95,7 @@ fn computed_of_field(
 ) -> Result<Computed, Fault> {
     cursor.open(&format!("`(` and a field, as in `{}`", stage.usage()))?;
     let (name, at) = cursor.word("a field")?;
-    let field = field_name(name, &at, cursor.notes)?;
+    let field = field_name(name, &at)?;
     cursor.close()?;
     Ok(Computed {
         name: stage.spelled(),

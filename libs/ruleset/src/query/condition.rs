@@ -27,7 +27,7 @@ pub(crate) fn condition(cursor: &mut Cursor) -> Result<Predicate, Fault> {
         let message = format!("a `where` compares with an operator: `{field} = \"{value}\"`");
         return Err(Fault::new(at, message));
     }
-    let name = field_name(name, &at, cursor.notes)?;
+    let name = field_name(name, &at)?;
     if cursor.keyword("NOT") {
         let found =
             tested_by_word(cursor, &name)?.ok_or_else(|| cursor.expected("`in`, `like` or `exists` after `not`"))?;
@@ -83,7 +83,7 @@ fn tested_by_sign(cursor: &mut Cursor, name: &str) -> Result<Predicate, Fault> {
 /// `field(other)`, after its parenthesis.
 fn related(cursor: &mut Cursor, name: &str, comparison: Comparison) -> Result<Predicate, Fault> {
     let (other, at) = cursor.word("the other field")?;
-    let other = field_name(other, &at, cursor.notes)?;
+    let other = field_name(other, &at)?;
     cursor.close()?;
     if other == name {
         return Err(Fault::new(at, format!("{} is compared with itself", quoted(name))));

@@ -1,6 +1,5 @@
 use std::ops::Range;
 
-use super::Notes;
 use crate::error::{Fault, quoted};
 
 /// The canonical fields that a rule can read, as [`event::Event::field`] resolves them.
@@ -49,9 +48,8 @@ const UNREADABLE: [(&str, &str); 9] = [
 
 const NAME_BYTES_MAX: usize = 200;
 
-/// The name of a field of the event. One that looks like a misspelt canonical field is warned about: it is taken for
-/// `metadata.`*name*, which no event may have.
-pub(crate) fn field_name(name: &str, at: &Range<usize>, _: &mut Notes) -> Result<String, Fault> {
+/// The name of a field of the event.
+pub(crate) fn field_name(name: &str, at: &Range<usize>) -> Result<String, Fault> {
     let fault = |message: String| Err(Fault::new(at.clone(), message));
     if let Some((_, instead)) = UNREADABLE.iter().find(|(unreadable, _)| *unreadable == name) {
         return fault(format!(
@@ -107,7 +105,7 @@ mod tests {
     #[test]
     fn names_that_read_nothing_are_refused() {
         for name in ["", "hour", "tags", "raw", "a b", "5x", "a{b", &"n".repeat(201)] {
-            assert!(field_name(name, &(0..1), &mut Notes::default()).is_err(), "{name}");
+            assert!(field_name(name, &(0..1)).is_err(), "{name}");
         }
     }
 }

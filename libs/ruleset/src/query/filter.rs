@@ -48,7 +48,7 @@ fn field_term(cursor: &mut Cursor, name: &str, rest: &str, at: &Range<usize>) ->
     let name_at = at.start..at.start + name.len().max(1);
     let name = match name {
         ALERT => ALERT.to_owned(),
-        name => field_name(name, &name_at, cursor.notes)?,
+        name => field_name(name, &name_at)?,
     };
     if !rest.is_empty() {
         let text = Text {

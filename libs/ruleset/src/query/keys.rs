@@ -58,7 +58,7 @@ fn entry(cursor: &mut Cursor, of: &str, sides: usize) -> Result<Names, Fault> {
     let mut names = Vec::new();
     loop {
         let (name, at) = cursor.word(&format!("a field of {of}"))?;
-        names.push(field_name(name, &at, cursor.notes)?);
+        names.push(field_name(name, &at)?);
         if sides == 1 || !cursor.equals() {
             break;
         }

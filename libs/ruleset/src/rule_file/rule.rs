@@ -9,7 +9,7 @@ use super::yaml::{Content, Node};
 use super::{tag, test_section};
 use crate::error::{Fault, Given, quoted, suggestion};
 use crate::lints::{self, LintOff, Places};
-use crate::query::{Notes, Query, without_state, zone};
+use crate::query::{Query, without_state, zone};
 use crate::sigma::{self, Placeholders};
 use crate::{Message, Mode, Pattern, Place, Rule, RuleWarning, Timing};
 
@@ -172,7 +172,7 @@ fn id(reader: &mut Reader, entry: Entry) -> Option<Given<String>> {
 
 fn message(reader: &mut Reader, entry: Entry) -> Option<Given<Message>> {
     let written = reader.text(entry)?;
-    let read = Message::parse(&written.value, &mut Notes::default()).map_err(|fault| reader.within(&written, &fault));
+    let read = Message::parse(&written.value).map_err(|fault| reader.within(&written, &fault));
     let value = reader.keep(read)?;
     Some(Given { value, at: written.at })
 }

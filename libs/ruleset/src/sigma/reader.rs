@@ -1,19 +1,30 @@
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 use super::compiler::scalar;
-use crate::error::{Fault, Given, RuleError, RuleWarning, Source, quoted, suggestion};
+use crate::error::{Fault, Given, RuleWarning, Source, quoted, suggestion};
 use crate::lints::DOUBTFUL_QUERY;
-use crate::rule_file::{Content, Node, locate};
-
-/// How many errors, and how many warnings, are told of the Sigma documents of one file.
-const TOLD_MAX: usize = 100;
+use crate::rule_file::{self, Content, Node, TOLD_MAX};
 
 /// Collects what is wrong with the Sigma documents of a file.
 pub(crate) struct Reader<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) errors: Vec<RuleError>,
+    /// As of every rule file.
+    file: rule_file::Reader<'a>,
     /// What is likely a mistake.
     pub(super) doubts: Vec<Fault>,
+}
+
+impl<'a> Deref for Reader<'a> {
+    type Target = rule_file::Reader<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.file
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.file
+    }
 }
 
 /// The entries of a mapping that have not been taken yet.
@@ -48,16 +59,8 @@ pub(super) fn begin(at: &Range<usize>) -> Range<usize> {
 impl<'a> Reader<'a> {
     pub(super) fn new(source: Source<'a>) -> Self {
         Self {
-            source,
-            errors: Vec::new(),
+            file: rule_file::Reader::new(source),
             doubts: Vec::new(),
-        }
-    }
-
-    /// Keeps an error. Of very many the rest is not told: to place each costs a walk through the file.
-    pub(super) fn refuse(&mut self, fault: &Fault) {
-        if self.errors.len() < TOLD_MAX {
-            self.errors.push(self.source.error(fault));
         }
     }
 
@@ -71,21 +74,6 @@ impl<'a> Reader<'a> {
     pub(super) fn warnings(&self) -> Vec<RuleWarning> {
         let doubts = self.doubts.iter();
         doubts.map(|fault| self.source.warning(DOUBTFUL_QUERY, fault)).collect()
-    }
-
-    /// Whether so much is wrong that reading on tells nobody anything.
-    pub(super) fn is_full(&self) -> bool {
-        self.errors.len() >= TOLD_MAX
-    }
-
-    /// The value, or its fault is kept.
-    pub(super) fn keep<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.refuse(&fault)).ok()
-    }
-
-    /// A fault at a place within a scalar's value, as one in the file.
-    pub(super) fn within(&self, scalar: &Given<String>, fault: &Fault) -> Fault {
-        Fault::new(locate(self.source.text, scalar, &fault.at), fault.message.clone())
     }
 
     /// The entries of a mapping, whatever they are.

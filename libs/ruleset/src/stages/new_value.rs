@@ -21,7 +21,7 @@ impl Stage for NewValue {
             return Err(cursor.expected(&format!("`value of` and a field, as in `{}`", self.usage())));
         }
         let (name, name_at) = cursor.word("a field")?;
-        let field = field_name(name, &name_at, cursor.notes)?;
+        let field = field_name(name, &name_at)?;
         let group_by = if cursor.keyword("by") {
             names(cursor, "the group")?
         } else {

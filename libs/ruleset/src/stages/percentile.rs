@@ -20,7 +20,7 @@ impl Stage for Percentile {
     fn parse(&self, cursor: &mut Cursor, at: Range<usize>, draft: &mut Draft) -> Result<(), Fault> {
         cursor.open(&format!("`(` and a field, as in `{}`", self.usage()))?;
         let (name, name_at) = cursor.word("a field")?;
-        let field = field_name(name, &name_at, cursor.notes)?;
+        let field = field_name(name, &name_at)?;
         if !cursor.comma() {
             return Err(cursor.expected(&format!("`,` and a percentage, as in `{}`", self.usage())));
         }
