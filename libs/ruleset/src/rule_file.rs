@@ -250,4 +250,4 @@ fn not_text(bytes: &[u8], at: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

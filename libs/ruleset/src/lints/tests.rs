@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::parse;
+use crate::rule_file::tests::with_line;
 
 /// A rule in which no lint finds anything.
 const SOUND: &str = "\
@@ -28,19 +29,7 @@ tests:
 
 /// The sound rule with the line of `key` replaced by `lines`.
 fn with(key: &str, lines: &str) -> String {
-    let prefix = format!("{key}:");
-    assert!(
-        SOUND.lines().any(|line| line.starts_with(&prefix)),
-        "there is no line {key}"
-    );
-    let replaced = |line: &str| {
-        if line.starts_with(&prefix) {
-            lines.to_owned()
-        } else {
-            line.to_owned()
-        }
-    };
-    SOUND.lines().map(|line| replaced(line) + "\n").collect()
+    with_line(SOUND, key, lines)
 }
 
 /// Every warning as `line:column lint: message`.

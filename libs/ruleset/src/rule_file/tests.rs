@@ -19,9 +19,14 @@ tests:
 
 /// The rule with the line of `key` replaced by `lines`.
 fn with(key: &str, lines: &str) -> String {
+    with_line(RULE, key, lines)
+}
+
+/// A rule with the line of `key` replaced by `lines`.
+pub(crate) fn with_line(rule: &str, key: &str, lines: &str) -> String {
     let prefix = format!("{key}:");
     assert!(
-        RULE.lines().any(|line| line.starts_with(&prefix)),
+        rule.lines().any(|line| line.starts_with(&prefix)),
         "there is no line {key}"
     );
     let replaced = |line: &str| {
@@ -31,7 +36,7 @@ fn with(key: &str, lines: &str) -> String {
             format!("{line}\n")
         }
     };
-    RULE.lines().map(replaced).collect()
+    rule.lines().map(replaced).collect()
 }
 
 fn rule(text: &str) -> Rule {
